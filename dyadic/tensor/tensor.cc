@@ -1,0 +1,62 @@
+#include "dyadic/tensor/tensor.h"
+
+#include <cstring>
+
+#include "dyadic/base/checked.h"
+
+namespace dyadic {
+
+std::int64_t element_count(const Shape& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t extent : shape) count = checked_multiply(count, extent, "tensor");
+  return count;
+}
+
+std::string shape_text(const Shape& shape) {
+  std::string text = "[";
+  for (const std::int64_t extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + "]";
+}
+
+Tensor::Tensor(Shape shape, const Format& format) { reset(shape, format); }
+
+void Tensor::set_format(const Format& format) {
+  if (code_bytes(code_type(format)) != code_bytes(code_type(format_))) {
+    throw ShapeError("tensor: " + format_name(format_) + " cannot be rewritten in place as " + format_name(format));
+  }
+  format_ = format;
+}
+
+void Tensor::reset(const Shape& shape, const Format& format) {
+  size_ = element_count(shape);
+  shape_ = shape;
+  format_ = format;
+  data_.resize(static_cast<std::size_t>(checked_multiply(size_, code_bytes(code_type(format)), "tensor")));
+}
+
+std::int64_t Tensor::code(std::int64_t index) const { return load_code(data(), code_type(format_), index); }
+
+void Tensor::set_code(std::int64_t index, std::int64_t code) { store_code(data(), code_type(format_), index, code); }
+
+std::int64_t load_code(const void* codes, CodeType type, std::int64_t index) {
+  const auto* bytes = static_cast<const std::byte*>(codes) + index * code_bytes(type);
+  const auto load = [bytes]<typename T>(T value) {
+    std::memcpy(&value, bytes, sizeof value);
+    return static_cast<std::int64_t>(value);
+  };
+  switch (type) {
+    case CodeType::i8: return load(std::int8_t{});
+    case CodeType::u8: return load(std::uint8_t{});
+    case CodeType::i16: return load(std::int16_t{});
+    case CodeType::u16: return load(std::uint16_t{});
+    case CodeType::i32: return load(std::int32_t{});
+    default: return load(std::uint32_t{});
+  }
+}
+
+void store_code(void* codes, CodeType type, std::int64_t index, std::int64_t code) {
+  std::memcpy(static_cast<std::byte*>(codes) + index * code_bytes(type), &code,
+              static_cast<std::size_t>(code_bytes(type)));
+}
+
+}  // namespace dyadic
