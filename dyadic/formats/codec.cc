@@ -25,7 +25,8 @@ int bit_width(uint128 value) {
 
 /// |x| in steps: whole + fraction / 2^33, plus less than 2^-33 if sticky.
 struct Steps {
-  std::int64_t whole = 0;  // saturates at 2^62: beyond every limit
+  std::int64_t whole = 0;      // saturates at 2^62: beyond every limit
+  std::uint64_t low_bits = 0;  // the whole part modulo 2^64, also where `whole` saturates: what `wrap` keeps
   std::uint64_t fraction = 0;
   bool sticky = false;
   [[nodiscard]] bool inexact() const { return fraction != 0 || sticky; }
@@ -43,7 +44,11 @@ Steps in_steps(const ExactNumber& number, int step_exponent, std::uint64_t divis
   steps.sticky = number.sticky;
   if (shift >= 0) {
     if (bit_width(number.magnitude) + shift > 126) {
+      const int left = number.exponent - step_exponent;
       steps.whole = std::int64_t{1} << 62;
+      steps.low_bits = left >= 64  ? 0
+                       : left >= 0 ? static_cast<std::uint64_t>(number.magnitude << left)
+                                   : static_cast<std::uint64_t>(number.magnitude >> -left);
       return steps;
     }
     scaled = number.magnitude << shift;
@@ -57,6 +62,7 @@ Steps in_steps(const ExactNumber& number, int step_exponent, std::uint64_t divis
   steps.sticky |= quotient * divisor != scaled;
   const uint128 whole = quotient >> kFractionBits;
   steps.whole = whole > (uint128{1} << 62) ? std::int64_t{1} << 62 : static_cast<std::int64_t>(whole);
+  steps.low_bits = static_cast<std::uint64_t>(whole);
   steps.fraction = static_cast<std::uint64_t>(quotient) & (kOne - 1);
   return steps;
 }
@@ -73,7 +79,9 @@ bool stochastic_moves(Rounding rounding, std::uint64_t distance, std::uint32_t r
   return random + t >= std::uint64_t{1} << bits;
 }
 
-/// True if the magnitude goes to the neighbour away from zero. `odd`: parity of the code of the neighbour nearer zero.
+/// True if the magnitude goes to the neighbour away from zero. `odd`: parity of the neighbour nearer zero, counted in
+/// steps. In a float without mantissa bits every binade starts at one step, so ties go to the larger magnitude, as IEEE
+/// 754-2019 section 4.3.1 says for one digit.
 bool rounds_away(const Format& format, const Steps& steps, bool negative, bool odd, std::uint32_t random) {
   if (!steps.inexact()) return false;
   const bool tie = steps.fraction == kHalf && !steps.sticky;
@@ -96,6 +104,10 @@ bool rounds_away(const Format& format, const Steps& steps, bool negative, bool o
 
 [[noreturn]] void throw_overflow(const Format& format) {
   throw NonFiniteError("a value overflows " + format_name(format) + " (overflow policy 'error')");
+}
+
+[[noreturn]] void throw_no_codes() {
+  throw UsageError("format 'exact' has no codes: it marks a place where nothing is rounded");
 }
 
 /// Directed modes and round-to-odd never carry a finite number to an infinity on the wrong side (IEEE 754 section 7.4).
@@ -125,43 +137,41 @@ Encoded overflow_floating(const Format& format, bool negative, bool was_infinite
   return result;
 }
 
-/// 2^k only: no zero, no sign. Everything at or below the least value is the least value.
+/// 2^k only: no zero, no sign. Positive numbers below the least value round to it; zero and negative numbers overflow.
 Encoded encode_power_of_two(const Format& format, const ExactNumber& number, std::uint32_t random) {
-  const bool below = number.negative || (number.magnitude == 0);
-  if (below && number.kind == ExactNumber::Kind::finite && !number.negative) return {};
-  if (number.negative) {
+  const bool infinite = number.kind == ExactNumber::Kind::infinite;
+  if (number.negative || (!infinite && number.magnitude == 0 && !number.sticky)) {
     if (format.overflow == Overflow::error) throw_overflow(format);
     return {.code = format.overflow == Overflow::nan ? std::int64_t{nan_code(format)} : 0, .overflowed = true};
   }
-  if (number.kind == ExactNumber::Kind::infinite) return overflow_floating(format, false, true);
+  if (infinite) return overflow_floating(format, false, true);
+  if (number.magnitude == 0) return {};
   const int exponent = bit_width(number.magnitude) - 1 + number.exponent;
   if (exponent < -format.bias) return {};
   const Steps steps = in_steps(number, exponent, 1);
   const std::int64_t low = exponent + format.bias;
-  const std::int64_t code = low + (rounds_away(format, steps, false, (low & 1) != 0, random) ? 1 : 0);
+  const std::int64_t code = low + (rounds_away(format, steps, false, (steps.whole & 1) != 0, random) ? 1 : 0);
   if (code > std::int64_t{max_finite_code(format)}) return overflow_floating(format, false, false);
   return {.code = code};
 }
 
 Encoded encode_floating(const Format& format, const ExactNumber& number, std::uint32_t random) {
   if (!format.has_zero) return encode_power_of_two(format, number, random);
+  const std::int64_t limit = clamp_code(format);
+  const bool clamps = limit < std::int64_t{max_finite_code(format)};  // the float of range initialisation
   if (number.kind == ExactNumber::Kind::infinite) {
-    if (format.has_range()) {
-      const std::int64_t limit = std::int64_t{format.range + format.bias} << format.mantissa_bits;
-      return {.code = with_sign(format, limit, number.negative), .overflowed = true};
-    }
+    if (clamps) return {.code = with_sign(format, limit, number.negative), .overflowed = true};
     return overflow_floating(format, number.negative, true);
   }
-  if (number.magnitude == 0) return {.code = with_sign(format, 0, number.negative)};
-  const int exponent = std::max(bit_width(number.magnitude) - 1 + number.exponent, format.min_exponent());
+  if (number.magnitude == 0 && !number.sticky) return {.code = with_sign(format, 0, number.negative)};
+  const int top = number.magnitude == 0 ? format.min_exponent() : bit_width(number.magnitude) - 1 + number.exponent;
+  const int exponent = std::max(top, format.min_exponent());
   const Steps steps = in_steps(number, exponent - format.mantissa_bits, 1);
   // The exponent field of a subnormal is 0 and that of the least normal 1; the implicit bit of `whole` makes up for it.
   const std::int64_t low = (std::int64_t{exponent - format.min_exponent()} << format.mantissa_bits) + steps.whole;
-  std::int64_t code = low + (rounds_away(format, steps, number.negative, (low & 1) != 0, random) ? 1 : 0);
-  if (format.has_range()) {  // clamped to +-2^range, the float of range initialisation
-    const std::int64_t limit = std::int64_t{format.range + format.bias} << format.mantissa_bits;
-    if (code > limit) return {.code = with_sign(format, limit, number.negative), .overflowed = true};
-  }
+  const bool odd = (steps.whole & 1) != 0;
+  const std::int64_t code = low + (rounds_away(format, steps, number.negative, odd, random) ? 1 : 0);
+  if (clamps && code > limit) return {.code = with_sign(format, limit, number.negative), .overflowed = true};
   if (code > std::int64_t{max_finite_code(format)}) return overflow_floating(format, number.negative, false);
   return {.code = with_sign(format, code, number.negative)};
 }
@@ -173,21 +183,31 @@ std::pair<std::uint64_t, int> odd_part(float scale) {
   return {static_cast<std::uint64_t>(number.magnitude) >> zeros, number.exponent + zeros};
 }
 
-/// The two states -H and +H have no neighbour nearer zero: everything is decided from the lower one, and a tie that
-/// goes "away from zero" goes up.
+/// Code of a grid after rounding: the limits and the policies that grids have, `wrap` apart.
+Encoded within_limits(const Format& format, std::int64_t code) {
+  if (code >= format.min_code && code <= format.max_code) return {.code = code};
+  if (format.overflow == Overflow::error) throw_overflow(format);
+  return {.code = std::clamp(code, format.min_code, format.max_code), .overflowed = true};
+}
+
+/// Odd multiples of H, of which -H and +H are codes. Between these two no neighbour is nearer zero: everything is
+/// decided from the lower one, and a tie that goes "away from zero" goes up.
 Encoded encode_binary(const Format& format, const ExactNumber& number, std::uint32_t random) {
-  const auto [divisor, exponent] = odd_part(format.scale);
-  const Steps half_width = in_steps(number, format.step_exponent + 1 + exponent, divisor);  // |x| in units of 2H
-  const bool outside =
-      half_width.whole > 0 || half_width.fraction >= kHalf || number.kind == ExactNumber::Kind::infinite;
-  const bool at_limit = half_width.whole == 0 && half_width.fraction == kHalf && !half_width.sticky;
-  if (outside) {
-    if (!at_limit && format.overflow == Overflow::error) throw_overflow(format);
-    return {.code = number.negative ? 0 : 1, .overflowed = !at_limit};
+  if (number.kind == ExactNumber::Kind::infinite) {
+    return within_limits(format, number.negative ? format.min_code - 1 : format.max_code + 1);
   }
-  const bool zero = !half_width.inexact();
-  const std::uint64_t above_lower =
-      number.negative ? kHalf - half_width.fraction - (half_width.sticky ? 1 : 0) : kHalf + half_width.fraction;
+  const auto [divisor, exponent] = odd_part(format.scale);
+  Steps steps = in_steps(number, format.step_exponent + 1 + exponent, divisor);  // |x| in units of 2H
+  steps.whole += static_cast<std::int64_t>((steps.fraction + kHalf) >> kFractionBits);
+  steps.fraction = (steps.fraction + kHalf) & (kOne - 1);
+  // Now state k lies at k whole steps, for negative numbers counted down from +H: code 1 - k.
+  if (steps.whole > 0) {
+    const bool odd = ((steps.whole + (number.negative ? 1 : 0)) & 1) != 0;
+    const std::int64_t k = steps.whole + (rounds_away(format, steps, number.negative, odd, random) ? 1 : 0);
+    return within_limits(format, number.negative ? 1 - k : k);
+  }
+  const bool zero = steps.fraction == kHalf && !steps.sticky;
+  const std::uint64_t above_lower = number.negative ? kOne - steps.fraction - (steps.sticky ? 1 : 0) : steps.fraction;
   switch (format.rounding) {
     case Rounding::rne:
     case Rounding::rnd: return {.code = !number.negative && !zero ? 1 : 0};
@@ -215,21 +235,15 @@ Encoded encode_grid(const Format& format, const ExactNumber& number, std::uint32
   const std::int64_t magnitude =
       steps.whole + (!infinite && rounds_away(format, steps, number.negative, odd, random) ? 1 : 0);
   const std::int64_t code = (number.negative ? -magnitude : magnitude) + format.code_offset;
-  if (code >= format.min_code && code <= format.max_code) return {.code = code};
-  if (format.overflow == Overflow::error) throw_overflow(format);
-  if (format.overflow == Overflow::wrap) {
-    // Only the low bits count, also where `whole` is far beyond 2^62.
-    const int shift = number.exponent - format.step_exponent;
-    const uint128 low_bits = steps.whole < (std::int64_t{1} << 62) ? static_cast<uint128>(magnitude)
-                             : shift >= 64                         ? 0
-                                                                   : number.magnitude << shift;
-    const auto wrapped =
-        static_cast<std::uint64_t>(number.negative ? -low_bits : low_bits) & ((std::uint64_t{1} << format.width) - 1);
+  const bool outside = code < format.min_code || code > format.max_code;
+  if (outside && format.overflow == Overflow::wrap) {
+    const std::uint64_t low_bits = steps.low_bits + static_cast<std::uint64_t>(magnitude - steps.whole);
+    const std::uint64_t wrapped = (number.negative ? -low_bits : low_bits) & ((std::uint64_t{1} << format.width) - 1);
     const bool high = format.min_code < 0 && (wrapped >> (format.width - 1)) != 0;
     return {.code = static_cast<std::int64_t>(wrapped) - (high ? std::int64_t{1} << format.width : 0),
             .overflowed = true};
   }
-  return {.code = std::clamp(code, format.min_code, format.max_code), .overflowed = true};
+  return within_limits(format, code);
 }
 
 }  // namespace
@@ -249,24 +263,26 @@ ExactNumber exact_number(double value) {
 ExactNumber exact_sum(std::int64_t a, int a_exponent, std::int64_t b, int b_exponent) {
   if (a == 0) a_exponent = b_exponent;
   if (b == 0) b_exponent = a_exponent;
-  // `a` becomes the term with the larger exponent; it can be shifted left by 62 without loss.
+  // `a` becomes the term with the larger exponent; it is shifted left as far as 126 bits hold it. What then still lies
+  // below becomes sticky, and cannot meet cancellation: |a| has at least 2^125 units, |b| less than 2^63.
   if (a_exponent < b_exponent) {
     std::swap(a, b);
     std::swap(a_exponent, b_exponent);
   }
   __extension__ using int128 = __int128;
-  constexpr int kRoom = 62;
+  const int128 wide = a;
+  const int room = 126 - bit_width(static_cast<uint128>(a < 0 ? -wide : wide));
   int gap = a_exponent - b_exponent;
   bool sticky = false;
   int128 low = b;
-  if (gap > kRoom) {  // |b| < 2^63 is below one unit after this shift, or keeps its high bits
-    const int drop = std::min(gap - kRoom, 63);
+  if (gap > room) {
+    const int drop = std::min(gap - room, 64);
     sticky = (low & ((int128{1} << drop) - 1)) != 0;
     low >>= drop;  // floor; the sticky part is positive
-    b_exponent = a_exponent - kRoom;
-    gap = kRoom;
+    b_exponent = a_exponent - room;
+    gap = room;
   }
-  int128 sum = (int128{a} << gap) + low;
+  const int128 sum = wide * (int128{1} << gap) + low;
   ExactNumber number;
   number.exponent = b_exponent;
   number.sticky = sticky;
@@ -280,6 +296,7 @@ ExactNumber exact_sum(std::int64_t a, int a_exponent, std::int64_t b, int b_expo
 }
 
 Encoded encode(const Format& format, const ExactNumber& number, std::uint32_t random_bits) {
+  if (format.family == Family::exact) throw_no_codes();
   if (number.kind == ExactNumber::Kind::nan) {
     if (format.has_nan()) return {.code = nan_code(format)};
     return {.code = format.is_grid()
@@ -302,7 +319,23 @@ Encoded encode(const Format& format, double value, std::uint32_t random_bits) {
   return encode(format, exact_number(value), random_bits);
 }
 
+std::int64_t power_of_two_code(const Format& format, int exponent) {
+  const int place = exponent - format.min_exponent();
+  const std::int64_t code = place >= 0                       ? std::int64_t{place + 1} << format.mantissa_bits
+                            : place >= -format.mantissa_bits ? std::int64_t{1} << (format.mantissa_bits + place)
+                                                             : 1;
+  return std::min(code, std::int64_t{max_finite_code(format)} + 1);
+}
+
+std::int64_t clamp_code(const Format& format) {
+  const std::int64_t largest = max_finite_code(format);
+  if (!format.has_range()) return largest;
+  const bool below_all = format.range < format.min_exponent() - format.mantissa_bits;
+  return below_all ? 0 : std::min(power_of_two_code(format, format.range), largest);
+}
+
 double decode(const Format& format, std::int64_t code) {
+  if (format.family == Family::exact) throw_no_codes();
   if (format.is_grid()) {
     const auto steps = static_cast<double>(format.code_multiplier * code - format.code_offset);
     const double value = std::ldexp(steps * format.scale, format.step_exponent);

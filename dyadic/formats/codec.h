@@ -38,6 +38,14 @@ struct Encoded {
 Encoded encode(const Format& format, const ExactNumber& number, std::uint32_t random_bits = 0);
 Encoded encode(const Format& format, double value, std::uint32_t random_bits = 0);
 
+/// The least magnitude (code without sign) of a floating format whose value is at least 2^exponent; one above the
+/// largest finite code if there is none. What range counters compare with.
+std::int64_t power_of_two_code(const Format& format, int exponent);
+
+/// The magnitude to which a floating format with a range R is clamped: that of 2^R, 0 if 2^R is below the least number;
+/// the largest finite code if 2^R is above it or the format has no range.
+std::int64_t clamp_code(const Format& format);
+
 /// The value of a code. Exact, except for a scale that is not a power of two: then one rounding to float32.
 double decode(const Format& format, std::int64_t code);
 

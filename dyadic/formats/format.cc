@@ -64,7 +64,7 @@ Format find_base(std::string_view name) {
 }
 
 int parse_integer(std::string_view text, std::string_view digits, const char* what) {
-  if (digits.starts_with('+')) digits.remove_prefix(1);
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
   int value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error != std::errc() || end != digits.data() + digits.size()) {
@@ -95,7 +95,6 @@ void set_scale(std::string_view text, std::string_view parameter, Format& format
 }
 
 void set_overflow(std::string_view text, Overflow overflow, Format& format) {
-  const std::string name(overflow_name(overflow));
   if (overflow == Overflow::inf && !format.has_infinity())
     fail(text, "overflow 'inf' needs a format with infinities; use 'sat'");
   if (overflow == Overflow::nan && !format.has_nan()) fail(text, "overflow 'nan' needs a format with a NaN; use 'sat'");
@@ -214,6 +213,12 @@ Format with_range(const Format& format, int range) {
     fail(format.name, "only dfx formats (and floats, for clamping) take a range");
   }
   if (range < -48 || range > kMaxRange) fail(format.name, "range " + std::to_string(range) + " is outside -48..47");
+  if (format.family == Family::floating) {
+    const int largest = static_cast<int>(max_finite_code(format) >> format.mantissa_bits) - format.bias;
+    if (!format.has_zero || range < format.min_exponent() || range > largest) {
+      fail(format.name, "range " + std::to_string(range) + " is no exponent of its normal numbers");
+    }
+  }
   Format ranged = format;
   ranged.range = range;
   if (format.family == Family::dynamic_fixed) ranged.step_exponent = range - format.width + 1;

@@ -114,7 +114,7 @@ std::string_view rounding_name(Rounding rounding);
 /// Random bits per element that a rounding consumes: 0, 8, 16 or 32.
 int random_bits_per_element(Rounding rounding);
 
-/// Number of different finite values, and of codes in use.
+/// Number of codes in use; those of a floating format include -0, infinities and NaNs.
 std::int64_t code_count(const Format& format);
 
 }  // namespace dyadic

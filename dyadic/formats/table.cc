@@ -1,7 +1,9 @@
 #include "dyadic/formats/table.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <string>
 
 #include "dyadic/base/error.h"
 
@@ -12,6 +14,7 @@ constexpr int kMinWidth = 2;
 constexpr int kMaxWidth = 32;
 // Steps and limits stay normal float32 numbers, with room for the widest code on either side.
 constexpr int kMaxFractionBits = 96;
+constexpr int kMaxIntegerBits = 127;
 
 void check_width(std::string_view name, int width) {
   if (width >= kMinWidth && width <= kMaxWidth) return;
@@ -25,8 +28,10 @@ Overflow default_overflow(const Format& format) { return format.has_infinity() ?
 bool take_int(std::string_view& text, int& value, bool negative_allowed) {
   if (text.empty() || (text.front() == '-' && !negative_allowed)) return false;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc::result_out_of_range) value = 1 << 20;  // refused by the width check, with its message
-  else if (error != std::errc()) return false;
+  if (error != std::errc() && error != std::errc::result_out_of_range) return false;
+  // Far outside every limit is refused by the checks that follow, without their sums overflowing.
+  constexpr int kFar = 1 << 20;
+  value = error == std::errc() ? std::clamp(value, -kFar, kFar) : text.front() == '-' ? -kFar : kFar;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return true;
 }
@@ -35,6 +40,12 @@ bool take(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
   text.remove_prefix(prefix.size());
   return true;
+}
+
+/// Names are stored as the table spells them, without leading zeros: one format, one name.
+std::string spelled(std::string prefix, int number) {
+  prefix += std::to_string(number);
+  return prefix;
 }
 
 bool parse_fixed(std::string_view name, Format& format) {
@@ -47,12 +58,15 @@ bool parse_fixed(std::string_view name, Format& format) {
   const bool symmetric = !is_unsigned && take(rest, "s");
   if (!rest.empty()) return false;
   check_width(name, integer_bits + fraction_bits);
-  if (std::abs(fraction_bits) > kMaxFractionBits) {
-    throw UsageError("format '" + std::string(name) + "': " + std::to_string(fraction_bits) +
-                     " fraction bits are outside -" + std::to_string(kMaxFractionBits) + ".." +
-                     std::to_string(kMaxFractionBits));
+  if (std::abs(fraction_bits) > kMaxFractionBits || integer_bits > kMaxIntegerBits) {
+    throw UsageError("format '" + std::string(name) + "': fraction bits must be in -" +
+                     std::to_string(kMaxFractionBits) + ".." + std::to_string(kMaxFractionBits) +
+                     " and integer bits at most " + std::to_string(kMaxIntegerBits) +
+                     ", so that its values are float32 numbers");
   }
-  format = make_fixed(name, integer_bits, fraction_bits, !is_unsigned, symmetric);
+  std::string canonical = spelled(is_unsigned ? "uq" : "q", integer_bits);
+  canonical = spelled(canonical + ".", fraction_bits) + (symmetric ? "s" : "");
+  format = make_fixed(canonical, integer_bits, fraction_bits, !is_unsigned, symmetric);
   return true;
 }
 
@@ -61,7 +75,7 @@ bool parse_dynamic_fixed(std::string_view name, Format& format) {
   int width = 0;
   if (!take(rest, "dfx") || !take_int(rest, width, false) || !rest.empty()) return false;
   check_width(name, width);
-  format = make_dynamic_fixed(name, width);
+  format = make_dynamic_fixed(spelled("dfx", width), width);
   return true;
 }
 
@@ -89,7 +103,12 @@ bool parse_floating(std::string_view name, Format& format) {
   if (exponent_bits + mantissa_bits < 2) throw UsageError(where + "needs at least three bits with its sign");
   // A format without -0 gives that code to NaN and its exponents one place more: bias 2^(X-1), as in ml_dtypes.
   const int bias = (1 << (exponent_bits - 1)) - (specials == Specials::uz ? 0 : 1);
-  format = make_floating(name, exponent_bits, mantissa_bits, bias, specials);
+  const std::string canonical = spelled(spelled("e", exponent_bits) + "m", mantissa_bits) + std::string(rest);
+  format = make_floating(canonical, exponent_bits, mantissa_bits, bias, specials);
+  const int largest_exponent = static_cast<int>(max_finite_code(format) >> mantissa_bits) - bias;
+  if (largest_exponent > 127 || format.min_exponent() - mantissa_bits < -149) {
+    throw UsageError(where + "has values that are no float32 numbers; take 7 exponent bits");
+  }
   return true;
 }
 
@@ -100,7 +119,7 @@ bool parse_discrete(std::string_view name, Format& format) {
   if (log2_intervals > 24) {
     throw UsageError("format '" + std::string(name) + "': z<N> takes N in 0..24");
   }
-  format = make_discrete(name, log2_intervals);
+  format = make_discrete(spelled("z", log2_intervals), log2_intervals);
   return true;
 }
 

@@ -1,0 +1,21 @@
+// Elementary functions and sums with one answer everywhere: only + - * / and exact scaling, no fma, no libm, so that
+// every compiler and machine gives the same bits. Coefficients and error bounds: docs/numerics.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace dyadic {
+
+/// e^x in float64 for x <= 0 (0 below -708), within 1 ulp of the true value for the arguments of a softmax.
+double exp64(double x);
+
+/// ln x in float64 for finite x > 0.
+double log64(double x);
+
+/// Fixed pairwise tree: pads with zeros to a power of two and adds neighbours, log2 n rounds (numerics.md section 4).
+/// Overwrites `values`. 0 for an empty span.
+double tree_sum(std::span<double> values);
+
+}  // namespace dyadic

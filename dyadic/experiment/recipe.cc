@@ -1,0 +1,47 @@
+#include "dyadic/experiment/recipe.h"
+
+#include <algorithm>
+
+#include "dyadic/base/error.h"
+#include "dyadic/experiment/name_match.h"
+#include "dyadic/experiment/recipe_read.h"
+#include "dyadic/experiment/toml_tree.h"
+#include "dyadic/io/file.h"
+
+namespace dyadic {
+
+const Format& FormatPlan::at(const std::string& node, Role role) const {
+  for (auto exception = nodes.rbegin(); exception != nodes.rend(); ++exception) {
+    const auto format = exception->roles.find(role);
+    if (format != exception->roles.end() && name_matches(exception->match, node)) return format->second;
+  }
+  return roles.at(role);
+}
+
+bool FormatPlan::uses_ranges() const {
+  const auto has_range = [](const std::map<Role, Format>& formats) {
+    return std::ranges::any_of(formats, [](const auto& row) { return row.second.family == Family::dynamic_fixed; });
+  };
+  return has_range(roles) || std::ranges::any_of(nodes, [&](const NodeFormats& node) { return has_range(node.roles); });
+}
+
+double Schedule::at(std::int64_t epoch, std::int64_t epochs) const {
+  const double progress = static_cast<double>(epoch) / (until_fraction * static_cast<double>(epochs));
+  return start + (end - start) * std::min(1.0, progress);
+}
+
+Recipe parse_recipe(const std::string& text, const std::string& file_name, const std::vector<Override>& overrides) {
+  TomlNode root = parse_toml(text, file_name);
+  for (const Override& assignment : overrides) set_toml(root, assignment);
+  RecipeOrigins origins{.file = file_name, .by_key = {}};
+  Recipe recipe = read_recipe_tree(root, origins);
+  check_recipe(recipe, origins);
+  return recipe;
+}
+
+Recipe read_recipe(const std::string& path, const std::vector<Override>& overrides) {
+  constexpr std::int64_t kMaxBytes = 1 << 20;
+  return parse_recipe(read_text_file(path, kMaxBytes), path, overrides);
+}
+
+}  // namespace dyadic

@@ -1,0 +1,155 @@
+// What the keys of a recipe mean together: shapes that meet, names that are one, formats that can share a range.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <set>
+#include <utility>
+
+#include "dyadic/base/checked.h"
+#include "dyadic/base/error.h"
+#include "dyadic/base/nearest_name.h"
+#include "dyadic/data/dataset.h"
+#include "dyadic/experiment/name_match.h"
+#include "dyadic/experiment/recipe_read.h"
+#include "dyadic/experiment/toml_tree.h"
+
+namespace dyadic {
+namespace {
+
+constexpr std::int64_t kMaxWeights = std::int64_t{1} << 31;
+
+std::string layer_key(std::size_t index) { return fmt::format("network.layers[{}]", index); }
+
+void check_name(const LayerSpec& layer, const std::string& key, const RecipeOrigins& origins,
+                std::set<std::string>& names) {
+  const std::string where = origins.at(key + ".name") + ": \"" + key + ".name\"";
+  const auto valid = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  if (layer.name.empty() || layer.name.size() > 64 || !std::ranges::all_of(layer.name, valid)) {
+    throw UsageError(where + " is " + toml_string(layer.name) + "; a name is 1 to 64 letters, digits and _");
+  }
+  if (layer.name == "input") throw UsageError(where + " is \"input\", which names the network's input; choose another");
+  if (!names.insert(layer.name).second) {
+    throw UsageError(where + " is " + toml_string(layer.name) + ", which an earlier layer has; names are unique");
+  }
+}
+
+// Features after a layer; shapes are per example.
+std::int64_t check_layer(const LayerSpec& layer, std::int64_t features, const std::string& key,
+                         const RecipeOrigins& origins) {
+  if (layer.type == "dense") {
+    if (checked_multiply(layer.units, features, "dense layer") > kMaxWeights) {
+      throw ShapeError(
+          fmt::format("{}: \"{}\": {} x {} weights are more than 2^31", origins.at(key), key, layer.units, features));
+    }
+    return layer.units;
+  }
+  if (layer.type == "maxout") {
+    if (features % layer.pieces != 0) {
+      throw ShapeError(fmt::format("{}: \"{}.pieces\" is {}, which does not divide the {} units before it",
+                                   origins.at(key + ".pieces"), key, layer.pieces, features));
+    }
+    return features / layer.pieces;
+  }
+  return features;
+}
+
+void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
+  const auto& layers = recipe.network.layers;
+  const std::string& where = origins.at("network.layers");
+  const DataSetRow& data = data_set_row(recipe.data.name);
+  const std::int64_t example_size = element_count(data.shape);
+  std::int64_t features = 1;
+  for (const std::int64_t extent : recipe.network.input) features = checked_multiply(features, extent, "network.input");
+  if (recipe.network.input.empty() || features != example_size) {
+    throw ShapeError(fmt::format("{}: \"network.input\" has {} values, but an example of data set \"{}\" has {}",
+                                 origins.at("network.input"), recipe.network.input.empty() ? 0 : features,
+                                 recipe.data.name, example_size));
+  }
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (layers[i].type == "dense") check_name(layers[i], layer_key(i), origins, names);
+    features = check_layer(layers[i], features, layer_key(i), origins);
+  }
+  if (names.empty()) throw ShapeError(where + ": \"network.layers\" has no dense layer; nothing could be learnt");
+  if (layers.back().type != "dense" || features != data.classes) {
+    throw ShapeError(fmt::format(
+        "{}: \"network.layers\" ends in a {} layer of {} outputs; data set \"{}\" needs a dense layer of {} units at "
+        "the end",
+        origins.at(layer_key(layers.size() - 1)), layers.back().type, features, recipe.data.name, data.classes));
+  }
+}
+
+void check_ranges(const FormatPlan& plan, const std::string& node, const RecipeOrigins& origins) {
+  constexpr std::array<std::pair<Role, Role>, 2> kPairs = {
+      {{Role::weight, Role::weight_master}, {Role::bias, Role::bias_master}}};
+  for (const auto& [copy, master] : kPairs) {
+    const Format& a = plan.at(node, copy);
+    const Format& b = plan.at(node, master);
+    if ((a.family == Family::dynamic_fixed) == (b.family == Family::dynamic_fixed)) continue;
+    std::string where = origins.at("formats." + std::string(role_name(copy)));
+    if (where == origins.file) where = origins.at("formats." + std::string(role_name(master)));
+    throw UsageError(fmt::format(
+        "{}: node \"{}\": {} is {} but {} is {}; they share one range, so both are dfx formats or neither is", where,
+        node, role_name(copy), format_name(a), role_name(master), format_name(b)));
+  }
+}
+
+void check_formats(const Recipe& recipe, const RecipeOrigins& origins) {
+  const FormatPlan& plan = recipe.formats;
+  std::vector<std::string> nodes;
+  for (const LayerSpec& layer : recipe.network.layers) {
+    if (!layer.name.empty()) nodes.push_back(layer.name);
+  }
+  const auto check_roles = [&](const std::map<Role, Format>& roles, const std::string& prefix) {
+    for (const auto& [role, format] : roles) {
+      const std::string key = prefix + std::string(role_name(role));
+      const std::string where = origins.at(origins.has(key) ? key : prefix + "default") + ": \"" + key + "\" is ";
+      if (role == Role::input && format.family == Family::dynamic_fixed) {
+        throw UsageError(where + format.name + ", but inputs have no range controller; use a fixed or float format");
+      }
+      if (format.family == Family::exact) {
+        throw UsageError(where + "exact, but every role of this network is stored; name a format that rounds");
+      }
+    }
+  };
+  check_roles(plan.roles, "formats.");
+  for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+    const std::string key = fmt::format("formats.node[{}]", i);
+    const std::string& pattern = plan.nodes[i].match;
+    const bool matches_input = name_matches(pattern, "input");
+    if (!matches_input &&
+        std::ranges::none_of(nodes, [&](const std::string& name) { return name_matches(pattern, name); })) {
+      throw UsageError(fmt::format("{}: \"{}.match\" is {}, which no layer is named; the nearest is \"{}\"",
+                                   origins.at(key + ".match"), key, toml_string(pattern),
+                                   nearest_name(pattern, nodes)));
+    }
+    check_roles(plan.nodes[i].roles, key + ".");
+  }
+  for (const std::string& node : nodes) check_ranges(plan, node, origins);
+}
+
+void check_sizes(const Recipe& recipe, const RecipeOrigins& origins) {
+  const TrainSpec& train = recipe.train;
+  if (train.batch > recipe.data.train) {
+    throw UsageError(fmt::format("{}: \"train.batch\" is {}, more than the {} training examples of data.split.train",
+                                 origins.at("train.batch"), train.batch, recipe.data.train));
+  }
+  const std::int64_t epochs = train.epochs + (recipe.formats.uses_ranges() ? recipe.formats.range.init_epochs : 0);
+  const std::int64_t steps = checked_multiply(epochs, recipe.data.train / train.batch, "steps of the run");
+  if (steps >= std::int64_t{1} << 32) {
+    throw UsageError(fmt::format("{}: \"train.epochs\" is {}: {} steps are more than the 2^32 that a run may have",
+                                 origins.at("train.epochs"), train.epochs, steps));
+  }
+}
+
+}  // namespace
+
+void check_recipe(const Recipe& recipe, const RecipeOrigins& origins) {
+  check_network(recipe, origins);
+  check_formats(recipe, origins);
+  check_sizes(recipe, origins);
+}
+
+}  // namespace dyadic

@@ -1,0 +1,299 @@
+#include "dyadic/experiment/recipe_schema.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+#include "dyadic/data/dataset.h"
+
+namespace dyadic {
+namespace {
+
+constexpr double kMaxInteger = 0x1p31 - 1;
+
+Limits integers(double low, double high = kMaxInteger) { return {.low = low, .high = high}; }
+Limits one_of(std::vector<std::string> choices) { return {.choices = std::move(choices)}; }
+
+std::vector<std::string> data_set_names() {
+  std::vector<std::string> names;
+  for (const DataSetRow& row : data_set_table()) names.emplace_back(row.name);
+  return names;
+}
+
+// `default` and one row per role, for [formats] and for [[formats.node]].
+template <typename Owner, typename Roles>
+void add_role_fields(std::vector<Field<Owner>>& fields, const std::string& prefix, Roles roles) {
+  fields.push_back({.key = prefix + "default",
+                    .locate = [](Owner& owner) { return &owner.default_format; },
+                    .summary = "format of every role that is not named, but `input`"});
+  for (int i = 0; i < kRoleCount; ++i) {
+    const auto role = static_cast<Role>(i);
+    fields.push_back({.key = prefix + std::string(role_name(role)),
+                      .locate = [roles, role](Owner& owner) { return &roles(owner)[role]; },
+                      .summary = "format of this role"});
+  }
+}
+
+std::vector<Field<RecipeDraft>> make_recipe_fields() {
+  using D = RecipeDraft;
+  std::vector<Field<D>> fields = {
+      {.key = "title", .locate = [](D& d) { return &d.recipe.title; }, .summary = "one line for people"},
+      {.key = "paper", .locate = [](D& d) { return &d.recipe.paper; }, .summary = "what the recipe reproduces"},
+      {.key = "seed",
+       .locate = [](D& d) { return &d.recipe.seed; },
+       .limits = {.low = 0},
+       .summary = "every random bit follows from it"},
+      {.key = "data.name",
+       .locate = [](D& d) { return &d.recipe.data.name; },
+       .limits = one_of(data_set_names()),
+       .summary = "data set"},
+      {.key = "data.split.train",
+       .locate = [](D& d) { return &d.recipe.data.train; },
+       .limits = integers(1),
+       .summary = "the first examples of the training file train"},
+      {.key = "data.split.valid",
+       .locate = [](D& d) { return &d.recipe.data.valid; },
+       .limits = integers(1),
+       .summary = "the next ones choose the epoch"},
+      {.key = "network.input",
+       .locate = [](D& d) { return &d.recipe.network.input; },
+       .limits = integers(1),
+       .summary = "shape of one example"},
+      {.key = "network.layers",
+       .locate = [](D& d) { return &d.recipe.network.layers; },
+       .required = true,
+       .summary = "the chain of layers"},
+      {.key = "network.loss",
+       .locate = [](D& d) { return &d.recipe.network.loss; },
+       .limits = one_of({"softmax_nll"}),
+       .summary = "what is minimised"},
+      {.key = "network.loss_scale",
+       .locate = [](D& d) { return &d.recipe.network.loss_scale; },
+       .limits = one_of({"classes", "batch"}),
+       .summary = "the loss gradient is (y - target) divided by this"},
+      {.key = "network.ties",
+       .locate = [](D& d) { return &d.recipe.network.ties; },
+       .limits = one_of({"all", "first"}),
+       .summary = "which maxima of a maxout group take the gradient"},
+      {.key = "network.straight_through",
+       .locate = [](D& d) { return &d.recipe.network.straight_through; },
+       .limits = one_of({"all", "clipped"}),
+       .summary = "whether saturated values pass gradient"},
+      {.key = "network.input_gradient",
+       .locate = [](D& d) { return &d.recipe.network.input_gradient; },
+       .limits = one_of({"quantized", "master"}),
+       .summary = "the weights that the gradient is multiplied by"},
+  };
+  add_role_fields(
+      fields, "formats.", [](D & d) -> auto& { return d.recipe.formats.roles; });
+  const std::vector<Field<D>> rest = {
+      {.key = "formats.node",
+       .locate = [](D& d) { return &d.recipe.formats.nodes; },
+       .summary = "exceptions by node name: tables of `match` and roles"},
+      {.key = "formats.range.initial",
+       .locate = [](D& d) { return &d.recipe.formats.range.initial; },
+       .limits = integers(-48, 47),
+       .summary = "range R at the start: values within +-2^R"},
+      {.key = "formats.range.update_every",
+       .locate = [](D& d) { return &d.recipe.formats.range.update_every; },
+       .limits = integers(1),
+       .summary = "batches between two decisions"},
+      {.key = "formats.range.max_overflow",
+       .locate = [](D& d) { return &d.recipe.formats.range.max_overflow; },
+       .limits = {.low = 0, .high = 1, .below_high = true},
+       .summary = "share of overflows above which a range grows"},
+      {.key = "formats.range.init_epochs",
+       .locate = [](D& d) { return &d.recipe.formats.range.init_epochs; },
+       .limits = integers(0, 1000),
+       .summary = "epochs in float32 that find the first ranges"},
+      {.key = "formats.range.measure",
+       .locate = [](D& d) { return &d.recipe.formats.range.measure; },
+       .limits = one_of({"saturated", "true"}),
+       .summary = "overflows counted on codes at the limit, or before saturation"},
+      {.key = "formats.range.reset_momentum",
+       .locate = [](D& d) { return &d.recipe.formats.range.reset_momentum; },
+       .summary = "forget the momentum after range initialisation"},
+      {.key = "train.epochs",
+       .locate = [](D& d) { return &d.recipe.train.epochs; },
+       .limits = integers(1, 1e6),
+       .summary = "passes over the training examples; schedules are fractions of it"},
+      {.key = "train.batch",
+       .locate = [](D& d) { return &d.recipe.train.batch; },
+       .limits = integers(1, 1e6),
+       .summary = "examples per step"},
+      {.key = "train.optimizer.type",
+       .locate = [](D& d) { return &d.recipe.train.optimizer; },
+       .limits = one_of({"sgd"}),
+       .summary = "the update step"},
+      {.key = "train.learning_rate",
+       .locate = [](D& d) { return &d.recipe.train.learning_rate; },
+       .limits = {.low = 0, .high = 1e6},
+       .summary = "a number, or { start, end, until_fraction }"},
+      {.key = "train.momentum",
+       .locate = [](D& d) { return &d.recipe.train.momentum; },
+       .limits = {.low = 0, .high = 1, .below_high = true},
+       .summary = "a number, or { start, end, until_fraction }"},
+      {.key = "train.patience",
+       .locate = [](D& d) { return &d.recipe.train.patience; },
+       .limits = integers(1, 1e6),
+       .summary = "epochs no better than chance before the run is given up"},
+      {.key = "train.checkpoint_every",
+       .locate = [](D& d) { return &d.recipe.train.checkpoint_every; },
+       .limits = integers(1, 1e6),
+       .summary = "epochs between checkpoints"},
+      {.key = "train.keep_checkpoints",
+       .locate = [](D& d) { return &d.recipe.train.keep_checkpoints; },
+       .limits = integers(1, 1e6),
+       .summary = "older ones are deleted"},
+  };
+  fields.insert(fields.end(), rest.begin(), rest.end());
+  return fields;
+}
+
+std::vector<Field<NodeFormatsDraft>> make_node_formats_fields() {
+  using D = NodeFormatsDraft;
+  std::vector<Field<D>> fields = {{.key = "match",
+                                   .locate = [](D& d) { return &d.node.match; },
+                                   .required = true,
+                                   .summary = "node name, with wildcards * and ?"}};
+  add_role_fields(
+      fields, "", [](D & d) -> auto& { return d.node.roles; });
+  return fields;
+}
+
+std::vector<LayerType> make_layer_types() {
+  using L = LayerSpec;
+  return {
+      {"dense",
+       "units weighted sums of all inputs, and a bias",
+       {{.key = "name",
+         .locate = [](L& l) { return &l.name; },
+         .required = true,
+         .summary = "letters, digits and _; formats and reports refer to it"},
+        {.key = "units",
+         .locate = [](L& l) { return &l.units; },
+         .limits = integers(1, 1e6),
+         .required = true,
+         .summary = "outputs"},
+        {.key = "init",
+         .locate = [](L& l) { return &l.init; },
+         .limits = one_of({"glorot_uniform", "zero"}),
+         .summary = "weights at the start; biases are zero"},
+        {.key = "max_column_norm",
+         .locate = [](L& l) { return &l.max_column_norm; },
+         .limits = {.low = 0, .high = 1e6},
+         .summary = "largest norm of a unit's weights; 0: no norm step"},
+        {.key = "test_scale",
+         .locate = [](L& l) { return &l.test_scale; },
+         .limits = {.low = 0x1p-20, .high = 0x1p20, .power_of_two = true},
+         .summary = "multiplies weights and bias at test time"},
+        {.key = "learning_rate_scale",
+         .locate = [](L& l) { return &l.learning_rate_scale; },
+         .limits = {.low = 0, .high = 1e6},
+         .summary = "multiplies the learning rate of this layer"}}},
+      {"maxout",
+       "the largest of each `pieces` adjacent units",
+       {{.key = "pieces",
+         .locate = [](L& l) { return &l.pieces; },
+         .limits = integers(1, 1e6),
+         .required = true,
+         .summary = "units per output"}}},
+      {"dropout",
+       "keeps each value with probability `keep` in training",
+       {{.key = "keep",
+         .locate = [](L& l) { return &l.keep; },
+         .limits = {.low = 0, .high = 1, .above_low = true},
+         .required = true,
+         .summary = "probability of keeping a value"}}},
+  };
+}
+
+std::string number_text(double value) { return fmt::format("{}", value); }
+
+template <typename Owner>
+void add_reference(const std::vector<Field<Owner>>& fields, const std::string& prefix, std::string& text) {
+  Owner owner;
+  for (const Field<Owner>& field : fields) {
+    const FieldPointer pointer = field.locate(owner);
+    const std::string limits = limits_text(field.limits);
+    text += fmt::format("  {:<31} {}{}{}{}{}\n", prefix + field.key, wanted_type(pointer), limits.empty() ? "" : ", ",
+                        limits, field.required ? ", required" : "", field.summary.empty() ? "" : ": " + field.summary);
+  }
+}
+
+}  // namespace
+
+const std::vector<Field<RecipeDraft>>& recipe_fields() {
+  static const std::vector<Field<RecipeDraft>> kFields = make_recipe_fields();
+  return kFields;
+}
+
+const std::vector<Field<NodeFormatsDraft>>& node_formats_fields() {
+  static const std::vector<Field<NodeFormatsDraft>> kFields = make_node_formats_fields();
+  return kFields;
+}
+
+const std::vector<Field<Schedule>>& schedule_fields() {
+  static const std::vector<Field<Schedule>> kFields = {
+      {.key = "start", .locate = [](Schedule& s) { return &s.start; }, .required = true, .summary = "first epoch"},
+      {.key = "end", .locate = [](Schedule& s) { return &s.end; }, .summary = "last value; `start` if absent"},
+      {.key = "until_fraction",
+       .locate = [](Schedule& s) { return &s.until_fraction; },
+       .limits = {.low = 0, .high = 1, .above_low = true},
+       .summary = "share of the epochs after which `end` is reached"},
+  };
+  return kFields;
+}
+
+const std::vector<LayerType>& layer_types() {
+  static const std::vector<LayerType> kTypes = make_layer_types();
+  return kTypes;
+}
+
+std::string wanted_type(const FieldPointer& field) {
+  constexpr std::array<const char*, 11> kTypes = {"a string",
+                                                  "true or false",
+                                                  "an integer",
+                                                  "an integer",
+                                                  "an integer",
+                                                  "a number",
+                                                  "a number or { start, end, until_fraction }",
+                                                  "an array of integers",
+                                                  "a format name",
+                                                  "an array of tables",
+                                                  "an array of tables"};
+  static_assert(kTypes.size() == std::variant_size_v<FieldPointer>);
+  return kTypes[field.index()];
+}
+
+std::string limits_text(const Limits& limits) {
+  std::string text;
+  if (!limits.choices.empty()) {
+    for (const std::string& choice : limits.choices) text += (text.empty() ? "" : ", ") + ("\"" + choice + "\"");
+    return limits.choices.size() == 1 ? text : "one of " + text;
+  }
+  if (limits.power_of_two) text += "a power of two, ";
+  if (std::isfinite(limits.low)) text += (limits.above_low ? "above " : "at least ") + number_text(limits.low);
+  if (std::isfinite(limits.high)) {
+    text += (text.empty() ? "" : " and ") + std::string(limits.below_high ? "below " : "at most ");
+    text += number_text(limits.high);
+  }
+  return text;
+}
+
+std::string recipe_reference_text() {
+  std::string text = "recipe keys\n";
+  add_reference(recipe_fields(), "", text);
+  text += "\nschedules (train.learning_rate, train.momentum)\n";
+  add_reference(schedule_fields(), "", text);
+  text += "\n[[formats.node]]\n";
+  add_reference(node_formats_fields(), "", text);
+  for (const LayerType& type : layer_types()) {
+    text += fmt::format("\nlayer type \"{}\": {}\n", type.type, type.summary);
+    add_reference(type.fields, "", text);
+  }
+  return text;
+}
+
+}  // namespace dyadic

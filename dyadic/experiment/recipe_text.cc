@@ -1,0 +1,98 @@
+// A recipe as complete TOML, written along the same rows that it is read by.
+#include <fmt/format.h>
+
+#include <string>
+#include <type_traits>
+
+#include "dyadic/experiment/recipe_schema.h"
+#include "dyadic/experiment/toml_tree.h"
+
+namespace dyadic {
+namespace {
+
+std::string toml_text(const FieldPointer& field);
+
+template <typename Owner>
+std::string inline_members(const std::vector<Field<Owner>>& fields, Owner& owner) {
+  std::string text;
+  for (const Field<Owner>& field : fields) {
+    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", field.key, toml_text(field.locate(owner)));
+  }
+  return text;
+}
+
+std::string item_text(std::int64_t& item) { return std::to_string(item); }
+
+std::string item_text(LayerSpec& layer) {
+  for (const LayerType& type : layer_types()) {
+    if (type.type == layer.type) {
+      return fmt::format("\n  {{ type = {}, {} }}", toml_string(layer.type), inline_members(type.fields, layer));
+    }
+  }
+  return "\n  { type = " + toml_string(layer.type) + " }";
+}
+
+std::string item_text(NodeFormats& node) {
+  std::string text = "{ match = " + toml_string(node.match);
+  for (const auto& [role, format] : node.roles) {
+    text += fmt::format(", {} = {}", role_name(role), toml_string(format_name(format)));
+  }
+  return "\n  " + text + " }";
+}
+
+std::string toml_text(const FieldPointer& field) {
+  return std::visit(
+      [](auto* value) -> std::string {
+        using T = std::remove_pointer_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, std::string>) {
+          return toml_string(*value);
+        } else if constexpr (std::is_same_v<T, bool>) {
+          return *value ? "true" : "false";
+        } else if constexpr (std::is_integral_v<T>) {
+          return std::to_string(*value);
+        } else if constexpr (std::is_same_v<T, double>) {
+          return toml_float(*value);
+        } else if constexpr (std::is_same_v<T, Format>) {
+          return toml_string(format_name(*value));
+        } else if constexpr (std::is_same_v<T, Schedule>) {
+          return "{ " + inline_members(schedule_fields(), *value) + " }";
+        } else {
+          std::string text;
+          for (auto& item : *value) {
+            const std::string next = item_text(item);
+            text += (text.empty() ? "" : next.starts_with('\n') ? "," : ", ") + next;
+          }
+          return "[" + text + (text.starts_with("\n") ? ",\n]" : "]");
+        }
+      },
+      field);
+}
+
+// Tables of the file; a key that belongs to none stands before the first.
+std::string table_of(const std::string& key) {
+  if (key.starts_with("formats.range.")) return "formats.range";
+  const std::size_t dot = key.find('.');
+  return dot == std::string::npos ? "" : key.substr(0, dot);
+}
+
+}  // namespace
+
+std::string recipe_text(const Recipe& recipe) {
+  RecipeDraft draft{.recipe = recipe, .default_format = {}};
+  std::string text;
+  std::string table;
+  for (const Field<RecipeDraft>& field : recipe_fields()) {
+    if (field.key == "formats.default") continue;
+    if (field.key == "formats.node" && recipe.formats.nodes.empty()) continue;
+    const std::string owner = table_of(field.key);
+    if (owner != table) {
+      text += "\n[" + owner + "]\n";
+      table = owner;
+    }
+    const std::string key = owner.empty() ? field.key : field.key.substr(owner.size() + 1);
+    text += key + " = " + toml_text(field.locate(draft)) + "\n";
+  }
+  return text;
+}
+
+}  // namespace dyadic

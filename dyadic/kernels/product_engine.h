@@ -1,0 +1,145 @@
+// What a matrix product is put together from: operands packed into panels, engines that multiply panels, and the plan
+// that says which engine runs on which digits of the operands. Internal to the product kernels.
+//
+// A panel holds `width` rows of one operand (rows of a, or columns of y = rows of b) and a stretch of the depth, in
+// groups: the neighbours in k that one instruction sums (2 int16 for vpdpwssd, 4 bytes for AMX and vpdpbusd, else 1).
+// Groups lie [group][row], so that a kernel reads one vector per step; AMX row operands lie in tiles of 16 groups,
+// [group / 16][row][group % 16]. Depth is padded with zeros to whole groups, which integers do not notice; float
+// engines have groups of 1 and no padding. Padded rows hold anything finite: their sums are never looked at.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "dyadic/formats/format.h"
+#include "dyadic/kernels/product.h"
+
+namespace dyadic::product {
+
+/// Integers v of an operand are split as v = high * 256 + low when their products would be too large for an engine.
+/// A digit is (v + round) >> shift, or the signed low byte of v: round is 128 for the high digit that belongs to a
+/// signed low byte in [-128, 127], 0 for the one that belongs to an unsigned low byte.
+struct Digit {
+  int round = 0;
+  int shift = 0;
+  bool low_byte = false;
+};
+
+inline constexpr Digit kWhole = {0, 0, false};
+inline constexpr Digit kHighOfSignedLow = {128, 8, false};
+inline constexpr Digit kHighOfUnsignedLow = {0, 8, false};
+inline constexpr Digit kLow = {0, 0, true};
+
+/// One group of a packed operand.
+enum class PackedType { i16x2, i8x4, f32, f64, i64 };
+inline constexpr int kPackedTypes = 5;
+
+constexpr int group_codes(PackedType type) { return type == PackedType::i16x2 ? 2 : type == PackedType::i8x4 ? 4 : 1; }
+constexpr int group_bytes(PackedType type) { return type == PackedType::f64 || type == PackedType::i64 ? 8 : 4; }
+
+inline constexpr int kTileGroups = 16;
+
+struct PanelLayout {
+  int width = 0;
+  bool tiles = false;  // [group / 16][row][group % 16] instead of [group][row]
+};
+
+/// [rows, depth] of integers (multiplier * code - offset) or of float32.
+struct PackSource {
+  const void* codes = nullptr;
+  CodeType type = CodeType::i16;
+  std::int64_t row_stride = 0;
+  std::int64_t depth_stride = 1;
+  std::int64_t rows = 0;
+  std::int64_t depth = 0;
+  std::int64_t multiplier = 1;
+  std::int64_t offset = 0;
+  bool fits_int32 = true;  // all integers do; else only the slow packer is right
+};
+
+/// Packs rows [row_begin, row_end) and `groups` groups from depth_begin on into consecutive panels. row_begin is a
+/// multiple of the panel width, depth_begin of the group, and of the tile in layouts of tiles.
+struct PackJob {
+  const PackSource* source = nullptr;
+  Digit digit;
+  PanelLayout layout;
+  std::int64_t row_begin = 0;
+  std::int64_t row_end = 0;
+  std::int64_t depth_begin = 0;
+  std::int64_t groups = 0;
+  std::byte* panels = nullptr;
+};
+using PackFunction = void (*)(const PackJob& job);
+
+/// sums[i * stride + j] (+)= sum over groups of row i of `a` times row j of `b`. Writes whole vectors: the tile of sums
+/// is padded to panel widths. `rows` and `columns` are those that somebody looks at.
+using MultiplyFunction = void (*)(const std::byte* a, const std::byte* b, std::int64_t groups, int rows, int columns,
+                                  void* sums, std::int64_t stride, bool accumulate);
+
+enum class Accumulator { i32, i64, f32, f64 };
+
+constexpr int accumulator_bytes(Accumulator type) {
+  return type == Accumulator::i32 || type == Accumulator::f32 ? 4 : 8;
+}
+
+/// Adds int32 sums of one digit product, shifted, to a tile's sums. i32 wraps; i64 must not.
+using FlushFunction = void (*)(const std::int32_t* from, std::int64_t from_stride, std::int64_t rows,
+                               std::int64_t columns, int shift, void* to, std::int64_t to_stride);
+
+/// Rewrites n accumulators as the sums that a consumer sees.
+using ConvertFunction = void (*)(const void* from, std::int64_t n, void* to);
+
+/// sums[i] += the numbers of row i of a panel of bytes.
+using SumRowsFunction = void (*)(const std::byte* panel, std::int64_t groups, std::int64_t* sums);
+
+struct Engine {
+  const char* instructions = nullptr;
+  PackedType packed = PackedType::f32;
+  Accumulator accumulator = Accumulator::f32;
+  PanelLayout a, b;
+  int block_groups = 0;  // depth of a block whose panels stay in the nearest cache
+  /// [a is unsigned][b is unsigned] where the instruction asks, else four times the same function.
+  MultiplyFunction multiply[2][2] = {};
+  SumRowsFunction sum_a = nullptr, sum_b = nullptr;
+  void (*begin)() = nullptr;  // per thread, before the first and after the last multiplication
+  void (*end)() = nullptr;
+};
+
+/// Sum conversions of a tier.
+struct Conversions {
+  FlushFunction flush_i32 = nullptr;
+  FlushFunction flush_i64 = nullptr;
+  ConvertFunction i32_to_i64 = nullptr;
+  ConvertFunction i64_to_i32 = nullptr;
+  ConvertFunction f64_to_i32 = nullptr;
+  ConvertFunction f64_to_i64 = nullptr;
+};
+
+/// The engines of a tier; null where it has none of the kind.
+struct EngineSet {
+  const Engine* float32 = nullptr;
+  const Engine* float64 = nullptr;  // integers whose sums stay below 2^53
+  const Engine* int64 = nullptr;
+  const Engine* pairs = nullptr;  // int16 x int16
+  const Engine* bytes = nullptr;  // uint8 x int8, the others by offsets of 128
+  const Engine* tiles = nullptr;  // bytes of any sign
+  const Conversions* conversions = nullptr;
+  PackFunction (*pack)(PackedType packed, CodeType type) = nullptr;
+  /// Digit products up to which tiles beat pairs on this machine.
+  int (*tile_products)() = nullptr;
+};
+
+}  // namespace dyadic::product
+
+namespace dyadic::avx2 {
+const product::EngineSet& product_engines();
+product::PackFunction product_pack(product::PackedType packed, CodeType type);
+}  // namespace dyadic::avx2
+
+namespace dyadic::avx512 {
+const product::EngineSet& product_engines();
+}
+
+namespace dyadic::amx {
+const product::EngineSet& product_engines();
+}

@@ -1,0 +1,66 @@
+// How one product runs: on which engine, split into which digits, in blocks of which depth. A function of the operands'
+// bounds alone, so that the choice never depends on data; every choice gives the same sums.
+#pragma once
+
+#include <cstdint>
+
+#include "dyadic/kernels/isa.h"
+#include "dyadic/kernels/product_engine.h"
+
+namespace dyadic::product {
+
+struct PlannedOperand {
+  PackSource source;
+  Digit digits[2];
+  int digit_count = 1;
+  /// What was added to every integer (its negative to `source.offset`) to make it a byte of the sign that the engine
+  /// wants; the driver takes it out of the sums again.
+  std::int64_t shifted_by = 0;
+};
+
+/// Product of one digit of a and one of b, worth 2^shift.
+struct DigitProduct {
+  int a = 0;
+  int b = 0;
+  int shift = 0;
+  MultiplyFunction multiply = nullptr;
+};
+
+struct ProductPlan {
+  const Engine* engine = nullptr;
+  const EngineSet* set = nullptr;
+  PlannedOperand a, b;
+  DigitProduct products[4];  // equal shifts next to each other
+  int product_count = 1;
+  /// Depth of a block whose int32 sums are exact; a block's sums are then added to sums of `type`. 0: the engine's
+  /// accumulators hold the whole sum and are only converted at the end.
+  std::int64_t flush_depth = 0;
+  SumType type = SumType::i32;
+};
+
+/// Throws UsageError if |sums| may exceed `type`.
+ProductPlan plan_integer_product(const EngineSet& set, std::int64_t m, std::int64_t n, std::int64_t depth,
+                                 const IntegerOperand& a, const IntegerOperand& b, SumType type);
+ProductPlan plan_float_product(const EngineSet& set, std::int64_t m, std::int64_t n, std::int64_t depth,
+                               const FloatOperand& a, const FloatOperand& b);
+
+/// Throws UsageError unless the operands are integers whose sums fit `type`.
+void check_integer_product(std::int64_t depth, const IntegerOperand& a, const IntegerOperand& b, SumType type);
+
+/// Runs a plan; integer_product and float_product say what comes out.
+void run_product(const ProductPlan& plan, SumConsumer consume, void* context);
+
+/// The engines of a tier that has any (all but ref).
+const EngineSet& engines_of(Isa isa);
+
+}  // namespace dyadic::product
+
+namespace dyadic::ref {
+
+/// The plain loops that every other tier is held to.
+void integer_product(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& a,
+                     const IntegerOperand& b, SumType type, SumConsumer consume, void* context);
+void float_product(std::int64_t m, std::int64_t n, std::int64_t depth, const FloatOperand& a, const FloatOperand& b,
+                   SumConsumer consume, void* context);
+
+}  // namespace dyadic::ref

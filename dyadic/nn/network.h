@@ -1,0 +1,58 @@
+// The network: a graph of layers in topological order, each knowing the layers whose outputs it reads. This version's
+// recipes make chains; the tensors between layers live here.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dyadic/experiment/recipe.h"
+#include "dyadic/nn/layer.h"
+#include "dyadic/nn/softmax_nll.h"
+
+namespace dyadic {
+
+class Network {
+ public:
+  Network(const Recipe& recipe, int classes);
+
+  [[nodiscard]] NumberPlan& plan() { return plan_; }
+  [[nodiscard]] std::vector<Parameter*> parameters();
+  [[nodiscard]] std::int64_t parameter_count();
+
+  /// Draws the initial weights (the same every time) into the masters in their current formats, biases zero, and,
+  /// unless `keep_updates`, sets the momentum to zero; kept momentum is rounded once to its current format.
+  void initialise(std::uint64_t seed, bool keep_updates);
+
+  /// Rounds `pixels` (byte k means k / 256) to the input's role: [count, features].
+  void load_input(std::span<const std::uint8_t> pixels, std::int64_t count, const Pass& pass);
+
+  /// After load_input: the forward pass to the loss.
+  BatchScore forward(std::span<const std::uint8_t> targets, const Pass& pass);
+  /// Gradients of every parameter.
+  void backward(std::span<const std::uint8_t> targets, const Pass& pass);
+
+ private:
+  struct Vertex {
+    std::unique_ptr<Layer> layer;
+    int input = -1;              // vertex whose output this one reads; -1: the network's input
+    bool needs_d_input = false;  // a parameter lies further back
+    Tensor output, d_output;
+  };
+
+  [[nodiscard]] const Tensor& input_of(const Vertex& vertex) const {
+    return vertex.input < 0 ? input_ : vertices_[static_cast<std::size_t>(vertex.input)].output;
+  }
+
+  NumberPlan plan_;
+  std::vector<Vertex> vertices_;
+  std::unique_ptr<SoftmaxNll> loss_;
+  std::int64_t features_ = 0;
+  Tensor input_;
+};
+
+/// Ordinals and names of a recipe's nodes: 0 is "input", then the named layers in order.
+std::vector<std::string> node_names(const Recipe& recipe);
+
+}  // namespace dyadic

@@ -1,0 +1,40 @@
+// Softmax with negative log likelihood, a float island in float64 (docs/numerics.md): y = Q(softmax(z)), role
+// activation; d_activation = Q((y - target) / divisor); d_preactivation = Q(d_activation). The divisor is the number of
+// classes (Courbariaux) or the batch size; weight gradients sum over the batch either way.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "dyadic/nn/layer.h"
+
+namespace dyadic {
+
+struct BatchScore {
+  double loss = 0;          // sum over the batch of -ln softmax(z)[target], fixed tree
+  std::int64_t errors = 0;  // examples whose largest y (lowest index on ties) is not the target
+};
+
+class SoftmaxNll {
+ public:
+  SoftmaxNll(NumberPlan& plan, int node, bool divide_by_classes)
+      : activation_(plan.at(node, Role::activation)),
+        d_activation_(plan.at(node, Role::d_activation)),
+        d_preactivation_(plan.at(node, Role::d_preactivation)),
+        divide_by_classes_(divide_by_classes) {}
+
+  BatchScore forward(const Tensor& z, std::span<const std::uint8_t> targets, const Pass& pass);
+  /// After forward(): the gradient with respect to z.
+  void backward(std::span<const std::uint8_t> targets, Tensor& d_z, const Pass& pass);
+
+ private:
+  RoundingPoint& activation_;
+  RoundingPoint& d_activation_;
+  RoundingPoint& d_preactivation_;
+  bool divide_by_classes_;
+  Tensor y_, d_y_;
+  std::vector<float> z_values_, y_values_;
+  std::vector<double> probabilities_, scratch_, losses_;
+};
+
+}  // namespace dyadic
