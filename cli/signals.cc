@@ -1,9 +1,9 @@
 #include "cli/signals.h"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <initializer_list>
-
-#include <unistd.h>
 
 #include "cli/exit_code.h"
 

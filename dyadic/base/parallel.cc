@@ -70,6 +70,7 @@ void set_thread_count(int threads) { configured_threads() = checked_thread_count
 
 void parallel_for(std::int64_t n, std::int64_t grain,
                   const std::function<void(std::int64_t, std::int64_t, int)>& body) {
+  if (grain < 1) throw UsageError("parallel_for: grain " + std::to_string(grain) + " is below 1");
   if (n <= 0) return;
   const std::int64_t grains = (n + grain - 1) / grain;
   const int parts = static_cast<int>(std::min<std::int64_t>(thread_count(), grains));

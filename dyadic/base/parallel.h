@@ -15,7 +15,7 @@ void set_thread_count(int threads);
 
 /// Calls body(begin, end, part) once per part: contiguous parts that cover [0, n), each a multiple of `grain` long but
 /// the last, at most thread_count() of them; part numbers count from 0. Exceptions thrown by a part are rethrown (the
-/// lowest part's). Calls inside a part run serially.
+/// lowest part's). Calls inside one of several parts run serially. Throws UsageError if grain < 1.
 void parallel_for(std::int64_t n, std::int64_t grain,
                   const std::function<void(std::int64_t begin, std::int64_t end, int part)>& body);
 

@@ -32,7 +32,8 @@ constexpr double kGapChance = 0.25;     // the pen skips
 constexpr double kStrayChance = 0.12;   // a short stroke that does not belong
 constexpr double kSpeckChance = 0.004;  // per pixel
 
-/// The random numbers of one image, in the order of asking.
+/// The random numbers of one image, in the order of asking. C++ leaves the order of operands open, so no expression
+/// outside braces asks twice, unless its value is the same either way.
 class Draw {
  public:
   explicit Draw(const RandomStream& stream) : stream_(stream) {}
@@ -110,7 +111,8 @@ class Placement {
     const double cosine = (1 - t * t) / (1 + t * t);
     const double sine = 2 * t / (1 + t * t);
     const double shear = kShear * draw.bell();
-    const double width = kDigitHeight * (1 + kScaleSpread * draw.bell()) * draw.uniform(0.8, 1.15);
+    const double narrow = draw.uniform(0.8, 1.15);
+    const double width = kDigitHeight * (1 + kScaleSpread * draw.bell()) * narrow;
     const double height = kDigitHeight * (1 + kScaleSpread * draw.bell());
     xx_ = width * cosine;
     xy_ = height * (cosine * shear - sine);
@@ -201,7 +203,9 @@ std::vector<InkSegment> write_digit(int digit, Draw& draw) {
   const std::vector<Stroke> strokes = jitter(choose_skeleton(digit, draw), draw);
   const ElasticField field(draw, kBendSpread);
   const Placement placement(draw);
-  const double half_width = draw.uniform(0.6, 1.3) + 0.6 * draw.uniform() * draw.uniform();
+  const double pen = draw.uniform(0.6, 1.3);
+  const double pressure = draw.uniform();  // few press hard: the product leans to zero
+  const double half_width = pen + 0.6 * pressure * draw.uniform();
   const bool gap = draw.chance(kGapChance);
   const std::size_t gap_stroke = static_cast<std::size_t>(draw.uniform(0, static_cast<double>(strokes.size())));
   std::vector<InkSegment> segments;

@@ -144,7 +144,7 @@ struct Outcome {
   bool complete = false;
   bool stopped = false;
   bool again = false;  // what we had before does not fit this mirror: from the first byte
-  std::string fault;
+  std::string fault = {};
 };
 
 Outcome fetch(const std::string& address, const DownloadRequest& request, PartFile& part,

@@ -158,21 +158,19 @@ Numbers parse_numbers(const Task& task, const Arithmetic& arithmetic, std::span<
   const auto [few, many] = arithmetic.counts;
   if (arguments.size() > many) {
     throw UsageError(fmt::format("surplus argument '{}'; usage: {}", arguments[many], usage));
-  }' after {} {}; usage: {}", arguments[many], task.name,
-                                 many == 0 ? std::string(arithmetic.name) : kArguments[many - 1].name, usage));
-}
-if (arguments.size() != few && arguments.size() != many) {
-  throw UsageError(fmt::format("{} is missing; usage: {}", kArguments[arguments.size()].name, usage));
-}
-const RangeSpec defaults;
-Numbers numbers = {0,
-                   0,
-                   0,
-                   static_cast<double>(defaults.update_every),
-                   defaults.max_overflow,
-                   static_cast<double>(defaults.init_epochs)};
-for (std::size_t i = 0; i < arguments.size(); ++i) numbers[i] = parse_number(kArguments[i], arguments[i], usage);
-return numbers;
+  }
+  if (arguments.size() != few && arguments.size() != many) {
+    throw UsageError(fmt::format("{} is missing; usage: {}", kArguments[arguments.size()].name, usage));
+  }
+  const RangeSpec defaults;
+  Numbers numbers = {0,
+                     0,
+                     0,
+                     static_cast<double>(defaults.update_every),
+                     defaults.max_overflow,
+                     static_cast<double>(defaults.init_epochs)};
+  for (std::size_t i = 0; i < arguments.size(); ++i) numbers[i] = parse_number(kArguments[i], arguments[i], usage);
+  return numbers;
 }
 
 }  // namespace

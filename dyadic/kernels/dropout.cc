@@ -1,11 +1,13 @@
 #include "dyadic/kernels/dropout.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
+#include "dyadic/kernels/philox.h"
 
 namespace dyadic {
 namespace {
@@ -22,12 +24,14 @@ void mask_codes(const Tensor& input, const std::uint8_t* mask, Code zero, Tensor
 
 void dropout_mask(const RandomStream& stream, double keep, std::int64_t n, std::uint8_t* mask) {
   const auto threshold = static_cast<std::uint64_t>(std::floor(keep * 0x1p32));
-  parallel_for(n, 4096, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; i += 4) {
-      const PhiloxBlock words = random_block(stream, static_cast<std::uint64_t>(i) / 4);
-      for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - i); ++j) {
-        mask[i + j] = words[static_cast<std::size_t>(j)] < threshold ? 0xFF : 0;
-      }
+  constexpr std::int64_t kChunk = 2048;  // words in the first-level cache
+  parallel_for(n, kChunk, [&](std::int64_t begin, std::int64_t end, int) {
+    std::array<std::uint32_t, kChunk> words;
+    for (std::int64_t first = begin; first < end; first += kChunk) {
+      const std::int64_t count = std::min(kChunk, end - first);
+      random_blocks(stream, static_cast<std::uint64_t>(first) / 4, (count + 3) / 4, words.data());
+      for (std::int64_t i = 0; i < count; ++i)
+        mask[first + i] = words[static_cast<std::size_t>(i)] < threshold ? 0xFF : 0;
     }
   });
 }

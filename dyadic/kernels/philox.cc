@@ -19,8 +19,9 @@ void random_blocks_ref(const RandomStream& stream, std::uint64_t first_block, st
 
 void random_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks, std::uint32_t* words) {
   const Isa isa = active_isa();
-  const auto kernel = isa >= Isa::avx512 ? avx512::random_blocks : isa == Isa::avx2 ? avx2::random_blocks
-                                                                                    : random_blocks_ref;
+  const auto kernel = isa >= Isa::avx512 ? avx512::fill_random_blocks
+                      : isa == Isa::avx2 ? avx2::fill_random_blocks
+                                         : random_blocks_ref;
   kernel(stream, first_block, blocks, words);
 }
 

@@ -11,10 +11,12 @@ namespace dyadic {
 void random_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks, std::uint32_t* words);
 
 namespace avx2 {
-void random_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks, std::uint32_t* words);
+void fill_random_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks,
+                        std::uint32_t* words);
 }
 namespace avx512 {
-void random_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks, std::uint32_t* words);
+void fill_random_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks,
+                        std::uint32_t* words);
 }
 
 }  // namespace dyadic

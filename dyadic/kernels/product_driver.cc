@@ -71,7 +71,9 @@ class Side {
         layout(is_a ? plan.engine->a : plan.engine->b),
         pack_(plan.set->pack(plan.engine->packed, operand.source.type)),
         // Sums of this operand correct for what was added to the other one.
-        sum_((is_a ? plan.b : plan.a).shifted_by == 0 ? nullptr : is_a ? plan.engine->sum_a : plan.engine->sum_b),
+        sum_((is_a ? plan.b : plan.a).shifted_by == 0 ? nullptr
+             : is_a                                   ? plan.engine->sum_a
+                                                      : plan.engine->sum_b),
         depth_(depth),
         codes_(group_codes(plan.engine->packed)),
         row_bytes_(std::int64_t{layout.width} * group_bytes(plan.engine->packed)) {}
@@ -81,10 +83,9 @@ class Side {
   [[nodiscard]] std::int64_t bytes(std::int64_t count, std::int64_t groups) const {
     return count * groups * row_bytes_ * operand.digit_count;
   }
-  /// Where a panel of a packed block begins.
-  [[nodiscard]] const std::byte* panel(const std::byte* block, std::int64_t count, std::int64_t groups, int digit,
-                                       std::int64_t index) const {
-    return block + (digit * count + index) * groups * row_bytes_;
+  /// Where panel `index` begins in a packed block of `count` panels.
+  [[nodiscard]] std::int64_t offset(std::int64_t count, std::int64_t groups, int digit, std::int64_t index) const {
+    return (digit * count + index) * groups * row_bytes_;
   }
   [[nodiscard]] bool has_sums() const { return sum_ != nullptr; }
 
@@ -101,12 +102,12 @@ class Side {
     job.groups = depth_.size(block);
     for (int digit = 0; digit < operand.digit_count; ++digit) {
       job.digit = operand.digits[digit];
-      job.panels = to + (panel(to, count, job.groups, digit, begin - first) - to);
+      job.panels = to + offset(count, job.groups, digit, begin - first);
       pack_(job);
     }
     if (sum_ == nullptr) return;
     for (std::int64_t p = begin; p < end; ++p) {
-      sum_(panel(to, count, job.groups, 0, p - first), job.groups, sums + (p - first) * layout.width);
+      sum_(to + offset(count, job.groups, 0, p - first), job.groups, sums + (p - first) * layout.width);
     }
   }
 
@@ -171,12 +172,13 @@ class Tile {
       const int columns = static_cast<int>(std::min<std::int64_t>(b_.layout.width, columns_ - j * b_.layout.width));
       for (std::int64_t i = 0; i < a_panels_; ++i) {
         const int rows = static_cast<int>(std::min<std::int64_t>(a_.layout.width, rows_ - i * a_.layout.width));
-        std::byte* sums = sums_ + (i * a_.layout.width * stride_ + j * b_.layout.width) * accumulator_bytes(accumulator_);
+        std::byte* sums =
+            sums_ + (i * a_.layout.width * stride_ + j * b_.layout.width) * accumulator_bytes(accumulator_);
         bool accumulate = plan_.flush_depth == 0 && !is_first;
         for (int p = 0; p < plan_.product_count; ++p) {
           const DigitProduct& product = plan_.products[p];
-          const std::byte* a_panel = a_.panel(a, a_count, groups, product.a, a_first + i);
-          const std::byte* b_panel = b_.panel(b, b_count, groups, product.b, b_first + j);
+          const std::byte* a_panel = a + a_.offset(a_count, groups, product.a, a_first + i);
+          const std::byte* b_panel = b + b_.offset(b_count, groups, product.b, b_first + j);
           if (plan_.flush_depth == 0) {
             product.multiply(a_panel, b_panel, groups, rows, columns, sums, stride_, accumulate);
             continue;
@@ -207,8 +209,7 @@ class Tile {
  private:
   void flush(const std::int32_t* block, int rows, int columns, int shift, std::byte* sums) const {
     const Conversions& conversions = *plan_.set->conversions;
-    const FlushFunction function =
-        accumulator_ == Accumulator::i32 ? conversions.flush_i32 : conversions.flush_i64;
+    const FlushFunction function = accumulator_ == Accumulator::i32 ? conversions.flush_i32 : conversions.flush_i64;
     function(block, b_.layout.width, rows, columns, shift, sums, stride_);
   }
 
@@ -235,8 +236,7 @@ class Tile {
     const std::int64_t b_shift = -b_.operand.shifted_by;
     for (std::int64_t i = 0; i < rows_; ++i) {
       Sum* row = reinterpret_cast<Sum*>(sums) + i * stride_;
-      const std::int64_t of_row =
-          b_shift == 0 ? 0 : b_shift * (a_sums[i] - a_shift * a_.operand.source.depth);
+      const std::int64_t of_row = b_shift == 0 ? 0 : b_shift * (a_sums[i] - a_shift * a_.operand.source.depth);
       for (std::int64_t j = 0; j < columns_; ++j) {
         const std::int64_t correction = a_shift == 0 ? of_row : of_row - a_shift * b_sums[j];
         row[j] = static_cast<Sum>(static_cast<std::uint64_t>(row[j]) + static_cast<std::uint64_t>(correction));
@@ -277,7 +277,7 @@ SharedSide pack_shared(const Side& side, const Depth& depth, Scratch& scratch) {
   parallel_for(side.panels(), grain, [&](std::int64_t begin, std::int64_t end, int) {
     std::int64_t* sums = side.has_sums() ? shared.sums + begin * side.layout.width : nullptr;
     for (std::int64_t block = 0; block < depth.blocks; ++block) {
-      std::byte* to = shared.block(block) + side.bytes(begin, depth.size(block)) / side.operand.digit_count;
+      std::byte* to = shared.block(block) + side.offset(side.panels(), depth.size(block), 0, begin);
       side.pack(begin, end, begin, side.panels(), block, to, sums);
     }
   });

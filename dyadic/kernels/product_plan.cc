@@ -34,8 +34,11 @@ struct Range {
 struct Bounds {
   std::int64_t low, high;
 };
-constexpr Bounds kCodeBounds[] = {{-128, 127},     {0, 255},        {-32768, 32767},
-                                  {0, 65535},      {-(std::int64_t{1} << 31), kMaxInt32},
+constexpr Bounds kCodeBounds[] = {{-128, 127},
+                                  {0, 255},
+                                  {-32768, 32767},
+                                  {0, 65535},
+                                  {-(std::int64_t{1} << 31), kMaxInt32},
                                   {0, (std::int64_t{1} << 32) - 1}};
 
 /// What the integers of an operand can be: within its bound, and within what its code type can hold.
@@ -53,8 +56,8 @@ bool sums_fit(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::i
 
 PlannedOperand planned(const IntegerOperand& operand, const Range& range, std::int64_t rows, std::int64_t depth) {
   PlannedOperand out;
-  out.source = {operand.codes, operand.type, operand.row_stride,  operand.depth_stride, rows,
-                depth,         operand.multiplier, operand.offset, range.is_int32()};
+  out.source = {operand.codes, operand.type,       operand.row_stride, operand.depth_stride, rows,
+                depth,         operand.multiplier, operand.offset,     range.is_int32()};
   out.digits[0] = kWhole;
   return out;
 }
@@ -137,8 +140,8 @@ void plan_tiles(ProductPlan& plan, std::int64_t depth, const Range& a, const Ran
     for (int i = 0; i < plan.a.digit_count; ++i) {
       for (int j = 0; j < plan.b.digit_count; ++j) {
         if (digits_a[i].shift + digits_b[j].shift != shift) continue;
-        plan.products[plan.product_count++] = {
-            i, j, shift, plan.engine->multiply[digits_a[i].is_unsigned][digits_b[j].is_unsigned]};
+        plan.products[plan.product_count++] = {i, j, shift,
+                                               plan.engine->multiply[digits_a[i].is_unsigned][digits_b[j].is_unsigned]};
         step += digits_a[i].magnitude * digits_b[j].magnitude;
       }
     }

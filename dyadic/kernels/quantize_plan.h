@@ -20,7 +20,8 @@ namespace dyadic {
 enum class RandomKind : std::uint8_t { none, from_zero, from_lower };
 
 struct RoundPlan {
-  bool vectorised = false;  // false: the reference loop does this format
+  bool rounds = false;  // vector kernels round float32 to it, and doubles and sums if it is a dyadic grid
+  bool reads = false;   // they decode and count its codes
   bool grid = false;
   int code_bytes = 4;
 
@@ -42,6 +43,7 @@ struct RoundPlan {
   std::int32_t multiplier = 1;  // of dequantize and count_codes; 1 wherever rounding is vectorised
   std::int32_t min_code = 0;
   std::int32_t max_code = 0;
+  std::uint32_t zero_code = 0;  // no code of the format if zero has none
 
   // Floating. Codes without their sign bit are ordered, so one comparison with `notable` finds every element that
   // needs a second look: at or beyond the largest magnitude that counters watch, infinite or NaN.
@@ -49,19 +51,23 @@ struct RoundPlan {
   bool unsigned_zero = false;
   int mantissa_bits = 23;
   int min_exponent = -126;
-  std::uint32_t sign_bit = 0;
+  int width = 32;
+  std::uint32_t nan_code = 0;        // all ones where the magnitude says it all
+  std::uint32_t infinity = 0;        // all ones if the format has none
+  std::uint32_t largest_number = 0;  // infinity, or the largest finite magnitude
   std::uint32_t limit = 0;
   std::uint32_t notable = 0;
-  std::uint32_t nan_code = 0;
-  bool nan_is_zero = false;
-  std::uint32_t infinity_code = 0;  // above every finite code if the format has none
-  struct Beyond {                   // what overflow becomes, [0] for positive and [1] for negative numbers
+  /// What becomes of numbers that no code stands for: code, value (float32 bits) and what counters say of it, for
+  /// positive numbers [0] and negative ones [1].
+  struct Special {
     std::array<std::uint32_t, 2> code{};
-    std::array<std::uint32_t, 2> value{};  // float32 bits
-    std::array<bool, 2> nonfinite{};
-    std::array<bool, 2> largest{};
+    std::array<std::uint32_t, 2> value{};
+    std::array<std::uint32_t, 2> zeros{};
+    std::array<std::uint32_t, 2> largest{};
+    std::array<std::uint32_t, 2> half_range{};
+    std::array<std::uint32_t, 2> nonfinite{};
   };
-  Beyond finite, infinite;
+  Special overflow, infinite, nan;
 
   // Counters, on magnitudes without sign or offset; kNever: nothing is counted.
   static constexpr std::uint32_t kNever = 0x7FFFFFFF;
@@ -70,10 +76,7 @@ struct RoundPlan {
   bool zero_is_largest = false;  // a grid that begins or ends at zero
 };
 
-/// Constants for rounding float32 values (and, for dyadic grids, doubles and integer sums) to `format`.
-RoundPlan make_round_plan(const Format& format);
-
-/// Constants for reading codes of `format`; vectorised for more formats than rounding is.
-RoundPlan make_code_plan(const Format& format);
+/// The plan of `format`; the last few are remembered by each thread, as rows of one tensor come one by one.
+const RoundPlan& round_plan(const Format& format);
 
 }  // namespace dyadic

@@ -7,7 +7,7 @@
 //   - everything in it lives in the tier's namespace (dyadic::avx2, dyadic::avx512, dyadic::amx);
 //   - no lambdas (clang does not give them the region's target);
 //   - headers named *-inl.h hold code written once for several tiers: no include guard, included inside a region, in
-//     the namespace that DYADIC_TIER names.
+//     an unnamed namespace of the tier, after the tier's vector-inl.h, whose operations they are written in.
 #pragma once
 
 #include <immintrin.h>
@@ -23,11 +23,11 @@
 #define DYADIC_END_TARGET DYADIC_PRAGMA(clang attribute pop)
 #else
 // GCC 12 warns about its own intrinsics' deliberately undefined registers (GCC bug 105593).
-#define DYADIC_BEGIN_TARGET(targets)                                   \
-  DYADIC_PRAGMA(GCC push_options)                                      \
-  DYADIC_PRAGMA(GCC target targets) DYADIC_PRAGMA(GCC diagnostic push) \
-      DYADIC_PRAGMA(GCC diagnostic ignored "-Wuninitialized")          \
-          DYADIC_PRAGMA(GCC diagnostic ignored "-Wmaybe-uninitialized")
+#define DYADIC_BEGIN_TARGET(targets)                                                         \
+  DYADIC_PRAGMA(GCC push_options)                                                            \
+  DYADIC_PRAGMA(GCC target targets)                                                          \
+  DYADIC_PRAGMA(GCC diagnostic push) DYADIC_PRAGMA(GCC diagnostic ignored "-Wuninitialized") \
+      DYADIC_PRAGMA(GCC diagnostic ignored "-Wmaybe-uninitialized")
 #define DYADIC_END_TARGET DYADIC_PRAGMA(GCC diagnostic pop) DYADIC_PRAGMA(GCC pop_options)
 #endif
 

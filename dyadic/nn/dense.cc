@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "dyadic/base/error.h"
 #include "dyadic/kernels/reduce.h"
 
 namespace dyadic {

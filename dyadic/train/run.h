@@ -17,25 +17,25 @@ namespace dyadic {
 struct RoleReport {
   std::string node;
   std::string role;
-  std::string format;         // full name, range included
-  double overflow_rate = 0;   // share of codes at the limit
+  std::string format;        // full name, range included
+  double overflow_rate = 0;  // share of codes at the limit
   double zero_rate = 0;
   bool has_range = false;
   int range = 0;
 };
 
 struct EpochReport {
-  std::int64_t epoch = 0;     // from 1 for people; initialisation epochs count separately from 1
+  std::int64_t epoch = 0;  // from 1 for people; initialisation epochs count separately from 1
   std::int64_t epochs = 0;
   bool initialising = false;  // a range-initialisation epoch: nothing was evaluated
   std::uint32_t step = 0;
   double learning_rate = 0;
   double momentum = 0;
-  double loss = 0;            // mean negative log likelihood over the training batches
-  double train_error = 0;     // percent, under dropout
+  double loss = 0;         // mean negative log likelihood over the training batches
+  double train_error = 0;  // percent, under dropout
   double validation_error = 0;
   double test_error = 0;
-  double seconds = 0;         // wall time of the epoch, evaluation included
+  double seconds = 0;  // wall time of the epoch, evaluation included
   double samples_per_second = 0;
   std::vector<RoleReport> roles;
 };
@@ -82,10 +82,10 @@ std::string summary_json(const RunSummary& summary);
 
 struct RunOptions {
   std::string run_directory;
-  std::string data_directory;       // empty: DYADIC_DATA, then ./data
-  std::int64_t max_steps = 0;       // stop, resumable, after this many steps in all; 0: no limit
-  bool count_nonfinite = false;     // --on-nonfinite=count instead of stop
-  std::string init_from;            // a checkpoint or run whose weights start this run
+  std::string data_directory;                        // empty: DYADIC_DATA, then ./data
+  std::int64_t max_steps = 0;                        // stop, resumable, after this many steps in all; 0: no limit
+  bool count_nonfinite = false;                      // --on-nonfinite=count instead of stop
+  std::string init_from;                             // a checkpoint or run whose weights start this run
   const std::atomic<int>* stop_requested = nullptr;  // not zero: finish the step, checkpoint, stop
 };
 
@@ -112,6 +112,7 @@ struct EvaluationReport {
 };
 
 /// Evaluates the newest valid checkpoint of a run, or a checkpoint file beside its run's recipe.
-EvaluationReport evaluate_run(const std::string& run_or_checkpoint, const RunOptions& options, const RunObserver& observer);
+EvaluationReport evaluate_run(const std::string& run_or_checkpoint, const RunOptions& options,
+                              const RunObserver& observer);
 
 }  // namespace dyadic

@@ -1,5 +1,6 @@
 #include "value_line.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -67,14 +68,17 @@ std::int64_t ValueLine::code(std::int64_t rank, bool negative_zero) const {
 }
 
 std::int64_t ValueLine::at_or_below(long double x) const {
-  std::int64_t low = lowest();
-  std::int64_t high = highest();
+  std::int64_t low = std::max(first_ - 8, lowest());
+  std::int64_t high = std::min(last_ + 8, highest());
+  if (x < value(low)) low = lowest();
+  if (x >= value(high)) high = highest();
   if (x < value(low)) return low;
+  if (x >= value(high)) return high;
   while (high - low > 1) {
     const std::int64_t middle = low + (high - low) / 2;
     (value(middle) <= x ? low : high) = middle;
   }
-  return x >= value(highest()) ? highest() : low;
+  return low;
 }
 
 bool ValueLine::is_odd(std::int64_t rank) const {

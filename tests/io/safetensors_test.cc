@@ -135,43 +135,56 @@ struct BadHeader {
 
 TEST(Safetensors, RefusesMalformedHeadersWithAReason) {
   // Data: 4 bytes.
-  for (const auto& [header, says] : {
-           BadHeader{R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}})", "hole"},
-           BadHeader{R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", "overlap"},
-           BadHeader{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", "overlap"},
-           BadHeader{R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}})", "hole"},
-           BadHeader{R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "something follows"},
-           BadHeader{R"({"a":{"dtype":"U8","shape":[5],"data_offsets":[0,5]}})", "truncated"},
-           BadHeader{R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}})", "takes 3"},
-           BadHeader{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", "not [begin, end]"},
-           BadHeader{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4,8]}})", "not [begin, end]"},
-           BadHeader{R"({"a":{"dtype":"Q7","shape":[4],"data_offsets":[0,4]}})", "unknown dtype \"Q7\""},
-           BadHeader{R"({"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}})", "unknown dtype"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,4]}})", "does not fit"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,4]}})", "does not fit"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0]}})", "does not fit"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[9223372036854775804,9223372036854775807]}})", "hold 3"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "-1"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", "1.0"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":"1","data_offsets":[0,4]}})", "shape is not"},
-           BadHeader{R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", "no shape"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":"y"}})", "keys other"},
-           BadHeader{R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "\"dtype\" twice"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "\"a\" twice"},
-           BadHeader{R"({"__metadata__":{"k":"1","k":"2"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "\"k\" twice"},
-           BadHeader{R"({"__metadata__":{"k":1},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "number"},
-           BadHeader{R"({"__metadata__":{"k":[1]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "\"k\" is not a string"},
-           BadHeader{R"({"__metadata__":{"k":{"l":"m"}},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "deep"},
-           BadHeader{R"({"__metadata__":"k","a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "not an object"},
-           BadHeader{R"({"a":"F32"})", "not an object"},
-           BadHeader{R"([{"a":"F32"}])", "'}'"},
-           BadHeader{" {}", "'{'"},
-           BadHeader{"{}\n", "'}'"},
-           BadHeader{"", "'}'"},
-           BadHeader{"{}", "something follows"},
-           BadHeader{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})", "syntax"},
-           BadHeader{"{\"\xFF\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", "syntax"},
-       }) {
+  for (
+      const auto& [header, says] : {
+          BadHeader{
+              R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}})",
+              "hole"},
+          BadHeader{
+              R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+              "overlap"},
+          BadHeader{
+              R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})",
+              "overlap"},
+          BadHeader{R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}})", "hole"},
+          BadHeader{R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "something follows"},
+          BadHeader{R"({"a":{"dtype":"U8","shape":[5],"data_offsets":[0,5]}})", "truncated"},
+          BadHeader{R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}})", "takes 3"},
+          BadHeader{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", "not [begin, end]"},
+          BadHeader{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4,8]}})", "not [begin, end]"},
+          BadHeader{R"({"a":{"dtype":"Q7","shape":[4],"data_offsets":[0,4]}})", "unknown dtype \"Q7\""},
+          BadHeader{R"({"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}})", "unknown dtype"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,4]}})",
+                    "does not fit"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,4]}})", "does not fit"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0]}})", "does not fit"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[9223372036854775804,9223372036854775807]}})",
+                    "hold 3"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "-1"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", "1.0"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":"1","data_offsets":[0,4]}})", "shape is not"},
+          BadHeader{R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", "no shape"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":"y"}})", "keys other"},
+          BadHeader{R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "\"dtype\" twice"},
+          BadHeader{
+              R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+              "\"a\" twice"},
+          BadHeader{R"({"__metadata__":{"k":"1","k":"2"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+                    "\"k\" twice"},
+          BadHeader{R"({"__metadata__":{"k":1},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "number"},
+          BadHeader{R"({"__metadata__":{"k":[1]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+                    "\"k\" is not a string"},
+          BadHeader{R"({"__metadata__":{"k":{"l":"m"}},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "deep"},
+          BadHeader{R"({"__metadata__":"k","a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "not an object"},
+          BadHeader{R"({"a":"F32"})", "not an object"},
+          BadHeader{R"([{"a":"F32"}])", "'}'"},
+          BadHeader{" {}", "'{'"},
+          BadHeader{"{}\n", "'}'"},
+          BadHeader{"", "'}'"},
+          BadHeader{"{}", "something follows"},
+          BadHeader{R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})", "syntax"},
+          BadHeader{"{\"\xFF\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", "syntax"},
+      }) {
     const std::string text = message_of<FileFormatError>([header = header] { parse_foreign(header, "1234"); });
     EXPECT_NE(text.find(says), std::string::npos) << header << "\n" << text;
     EXPECT_EQ(text.find("model.safetensors: "), 0U) << text;
@@ -180,7 +193,8 @@ TEST(Safetensors, RefusesMalformedHeadersWithAReason) {
 }
 
 TEST(Safetensors, RefusesHeaderLengthsThatDoNotFit) {
-  for (const std::uint64_t length : {std::uint64_t{3}, std::uint64_t{100'000'001}, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+  for (const std::uint64_t length :
+       {std::uint64_t{3}, std::uint64_t{100'000'001}, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
     std::string text(8, '\0');
     std::memcpy(text.data(), &length, sizeof length);
     EXPECT_THROW(parse_safetensors(bytes_of(text + "{}"), "x", Checksum::ignored), FileFormatError) << length;

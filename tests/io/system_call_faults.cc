@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 
 namespace dyadic {
@@ -18,10 +19,14 @@ struct Plan {
   bool happened = false;
   bool shorten_writes = false;
   bool interrupt_next = false;
+  int calls_to_live = 0;
 };
 Plan plan;
 
+bool is_last_call() { return plan.calls_to_live > 0 && --plan.calls_to_live == 0; }
+
 bool fails(SystemCall call) {
+  if (call != SystemCall::write && is_last_call()) ::raise(SIGKILL);
   if (!plan.active || call != plan.call || plan.remaining == 0 || --plan.remaining > 0) return false;
   plan.happened = true;
   errno = plan.error;
@@ -41,6 +46,11 @@ SystemCallFault::SystemCallFault(SystemCall call, int nth, int error) {
 SystemCallFault::SystemCallFault(bool shorten_writes) {
   plan = Plan{};
   plan.shorten_writes = shorten_writes;
+}
+
+void SystemCallFault::die_at(int nth) {
+  plan = Plan{};
+  plan.calls_to_live = nth;
 }
 
 SystemCallFault::~SystemCallFault() { plan = Plan{}; }
@@ -64,6 +74,10 @@ int open(const char* path, int flags, ...) {
 
 ssize_t write(int file, const void* bytes, size_t size) {
   if (dyadic::fails(SystemCall::write)) return -1;
+  if (dyadic::is_last_call()) {
+    syscall(SYS_write, file, bytes, size / 2);
+    ::raise(SIGKILL);
+  }
   if (dyadic::plan.shorten_writes && size > 0) {
     dyadic::plan.interrupt_next = !dyadic::plan.interrupt_next;
     if (dyadic::plan.interrupt_next) {

@@ -14,6 +14,9 @@ class SystemCallFault {
  public:
   SystemCallFault(SystemCall call, int nth, int error);
   explicit SystemCallFault(bool shorten_writes);
+  /// For forked children: SIGKILL at the `nth` of all these calls, a write() being half done by then. Lasts until
+  /// death.
+  static void die_at(int nth);
   SystemCallFault(const SystemCallFault&) = delete;
   SystemCallFault& operator=(const SystemCallFault&) = delete;
   ~SystemCallFault();

@@ -96,8 +96,7 @@ struct Quads {
     const __m256i low = _mm256_set1_epi32(0xFF);
     const __m256i first = _mm256_packus_epi32(_mm256_and_si256(eights[0], low), _mm256_and_si256(eights[1], low));
     const __m256i second = _mm256_packus_epi32(_mm256_and_si256(eights[2], low), _mm256_and_si256(eights[3], low));
-    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second),
-                                       _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   }
   template <class Code>
   static DYADIC_INLINE __m256i along_plain(const Code* p) {
@@ -193,8 +192,9 @@ class Panels {
     std::byte* panel = base_ + row / width_ * panel_bytes_;
     const std::int64_t in_panel = row % width_;
     if (!tiles_) return panel + (group * width_ + in_panel) * Group::kBytes;
-    return panel + ((group / product::kTileGroups * width_ + in_panel) * product::kTileGroups +
-                    group % product::kTileGroups) * Group::kBytes;
+    return panel +
+           ((group / product::kTileGroups * width_ + in_panel) * product::kTileGroups + group % product::kTileGroups) *
+               Group::kBytes;
   }
 
   /// Stores `count` vectors: lane r of groups[g] belongs to (row + r, group + g). row is a multiple of 8.
@@ -207,7 +207,7 @@ class Panels {
     }
     for (int g = 0; g < count; ++g) Group::store4(to + g * step, _mm256_castsi256_si128(groups[g]));
     if (row + 4 >= rows_) return;
-    to += panel_bytes_;  // panels of 4 rows
+    to = at(row + 4, group);  // perhaps in the next panel: widths are multiples of 4
     for (int g = 0; g < count; ++g) Group::store4(to + g * step, _mm256_extracti128_si256(groups[g], 1));
   }
 
@@ -363,7 +363,7 @@ void pack(const PackJob& job) {
 
 template <class Group>
 constexpr product::PackFunction kIntegerPacks[] = {
-    &pack<std::int8_t, Group>,  &pack<std::uint8_t, Group>,  &pack<std::int16_t, Group>,
+    &pack<std::int8_t, Group>,   &pack<std::uint8_t, Group>, &pack<std::int16_t, Group>,
     &pack<std::uint16_t, Group>, &pack<std::int32_t, Group>, &pack<std::uint32_t, Group>,
 };
 

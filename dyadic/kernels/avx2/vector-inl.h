@@ -76,6 +76,9 @@ DYADIC_INLINE Float subtract(Float a, Float b) { return _mm256_sub_ps(a, b); }
 
 DYADIC_INLINE Mask negative(Int v) { return _mm256_srai_epi32(v, 31); }
 DYADIC_INLINE Mask is_equal(Int a, Int b) { return _mm256_cmpeq_epi32(a, b); }
+DYADIC_INLINE Mask is_different(Int a, Int b) {
+  return _mm256_xor_si256(_mm256_cmpeq_epi32(a, b), _mm256_set1_epi32(-1));
+}
 DYADIC_INLINE Mask is_zero(Int v) { return _mm256_cmpeq_epi32(v, _mm256_setzero_si256()); }
 /// b must be a single bit.
 DYADIC_INLINE Mask any_bit(Int a, Int b) { return _mm256_cmpeq_epi32(_mm256_and_si256(a, b), b); }
@@ -108,8 +111,10 @@ DYADIC_INLINE WideInt wide_magnitude(WideInt v) {
   const __m256i sign = _mm256_cmpgt_epi64(_mm256_setzero_si256(), v);
   return _mm256_sub_epi64(_mm256_xor_si256(v, sign), sign);
 }
-/// The smaller of two numbers below 2^63.
-DYADIC_INLINE WideInt wide_min(WideInt a, WideInt b) { return _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(a, b)); }
+DYADIC_INLINE WideInt wide_min_unsigned(WideInt a, WideInt b) {
+  const __m256i top = _mm256_set1_epi64x(INT64_MIN);
+  return _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(_mm256_xor_si256(a, top), _mm256_xor_si256(b, top)));
+}
 DYADIC_INLINE WideInt wide_left(WideInt v, __m128i count) { return _mm256_sll_epi64(v, count); }
 DYADIC_INLINE WideInt wide_right(WideInt v, __m128i count) { return _mm256_srl_epi64(v, count); }
 DYADIC_INLINE WideInt wide_product(WideInt a, WideInt b) { return _mm256_mul_epu32(a, b); }

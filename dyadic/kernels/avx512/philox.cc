@@ -14,7 +14,8 @@ namespace {
 
 }  // namespace
 
-void random_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks, std::uint32_t* words) {
+void fill_random_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks,
+                        std::uint32_t* words) {
   philox_fill(stream, first_block, blocks, words);
 }
 

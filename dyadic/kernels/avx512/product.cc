@@ -97,6 +97,32 @@ struct DoubleLanes : Shape<8> {
   }
 };
 
+/// Sums of the 8 unsigned rows of a panel.
+void sum_byte_rows(const std::byte* panel, std::int64_t groups, std::int64_t* sums) {
+  __m256i sum = _mm256_setzero_si256();
+  for (std::int64_t k = 0; k < groups; ++k) {
+    const __m256i rows = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + k * 32));
+    sum = _mm256_dpbusd_epi32(sum, rows, _mm256_set1_epi8(1));
+  }
+  _mm512_storeu_si512(sums, _mm512_add_epi64(_mm512_loadu_si512(sums), _mm512_cvtepi32_epi64(sum)));
+}
+
+/// Sums of the 48 signed columns of a panel.
+void sum_byte_columns(const std::byte* panel, std::int64_t groups, std::int64_t* sums) {
+  constexpr int kVectors = ByteLanes::kColumnWidth / 8;
+  __m256i sum[kVectors] = {};
+  for (std::int64_t k = 0; k < groups; ++k) {
+    for (int v = 0; v < kVectors; ++v) {
+      const __m256i columns = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + (k * kVectors + v) * 32));
+      sum[v] = _mm256_dpbusd_epi32(sum[v], _mm256_set1_epi8(1), columns);
+    }
+  }
+  for (int v = 0; v < kVectors; ++v) {
+    _mm512_storeu_si512(sums + 8 * v,
+                        _mm512_add_epi64(_mm512_loadu_si512(sums + 8 * v), _mm512_cvtepi32_epi64(sum[v])));
+  }
+}
+
 #include "dyadic/kernels/generic/product_micro-inl.h"
 
 using product::Accumulator;
@@ -106,7 +132,14 @@ constexpr product::Engine kFloat32 = make_engine<FloatLanes>("vfmadd231ps", Pack
 constexpr product::Engine kFloat64 = make_engine<DoubleLanes>("vfmadd231pd", PackedType::f64, Accumulator::f64);
 constexpr product::Engine kInt64 = make_engine<Int64Lanes>("vpmullq", PackedType::i64, Accumulator::i64);
 constexpr product::Engine kPairs = make_engine<PairLanes>("vpdpwssd", PackedType::i16x2, Accumulator::i32);
-constexpr product::Engine kBytes = make_engine<ByteLanes>("vpdpbusd", PackedType::i8x4, Accumulator::i32);
+
+constexpr product::Engine make_byte_engine() {
+  product::Engine engine = make_engine<ByteLanes>("vpdpbusd", PackedType::i8x4, Accumulator::i32);
+  engine.sum_a = &sum_byte_rows;
+  engine.sum_b = &sum_byte_columns;
+  return engine;
+}
+constexpr product::Engine kBytes = make_byte_engine();
 
 constexpr product::EngineSet kEngines = {
     .float32 = &kFloat32,

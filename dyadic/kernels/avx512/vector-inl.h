@@ -32,9 +32,7 @@ DYADIC_INLINE Int load_u16(const void* p) {
 }
 /// The low 8 or 16 bits of each lane.
 DYADIC_INLINE void store_8(void* p, Int v) { _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v)); }
-DYADIC_INLINE void store_16(void* p, Int v) {
-  _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v));
-}
+DYADIC_INLINE void store_16(void* p, Int v) { _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v)); }
 
 DYADIC_INLINE Int bits(Float v) { return _mm512_castps_si512(v); }
 DYADIC_INLINE Float as_float(Int v) { return _mm512_castsi512_ps(v); }
@@ -69,6 +67,7 @@ DYADIC_INLINE Float subtract(Float a, Float b) { return _mm512_sub_ps(a, b); }
 
 DYADIC_INLINE Mask negative(Int v) { return _mm512_movepi32_mask(v); }
 DYADIC_INLINE Mask is_equal(Int a, Int b) { return _mm512_cmpeq_epi32_mask(a, b); }
+DYADIC_INLINE Mask is_different(Int a, Int b) { return _mm512_cmpneq_epi32_mask(a, b); }
 DYADIC_INLINE Mask is_zero(Int v) { return _mm512_testn_epi32_mask(v, v); }
 /// b must be a single bit.
 DYADIC_INLINE Mask any_bit(Int a, Int b) { return _mm512_test_epi32_mask(a, b); }
@@ -91,8 +90,7 @@ DYADIC_INLINE WideInt wide_splat(std::uint64_t x) { return _mm512_set1_epi64(sta
 DYADIC_INLINE WideInt wide_load(const std::int64_t* p) { return _mm512_loadu_si512(p); }
 DYADIC_INLINE WideInt wide_add(WideInt a, WideInt b) { return _mm512_add_epi64(a, b); }
 DYADIC_INLINE WideInt wide_magnitude(WideInt v) { return _mm512_abs_epi64(v); }
-/// The smaller of two numbers below 2^63.
-DYADIC_INLINE WideInt wide_min(WideInt a, WideInt b) { return _mm512_min_epu64(a, b); }
+DYADIC_INLINE WideInt wide_min_unsigned(WideInt a, WideInt b) { return _mm512_min_epu64(a, b); }
 DYADIC_INLINE WideInt wide_left(WideInt v, __m128i count) { return _mm512_sll_epi64(v, count); }
 DYADIC_INLINE WideInt wide_right(WideInt v, __m128i count) { return _mm512_srl_epi64(v, count); }
 DYADIC_INLINE WideInt wide_product(WideInt a, WideInt b) { return _mm512_mul_epu32(a, b); }
@@ -125,9 +123,7 @@ DYADIC_INLINE Double add(Double a, Double b) { return _mm512_add_pd(a, b); }
 DYADIC_INLINE Double subtract(Double a, Double b) { return _mm512_sub_pd(a, b); }
 /// b if a is NaN.
 DYADIC_INLINE Double min(Double a, Double b) { return _mm512_min_pd(a, b); }
-DYADIC_INLINE Double toward_zero(Double v) {
-  return _mm512_roundscale_pd(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
-}
+DYADIC_INLINE Double toward_zero(Double v) { return _mm512_roundscale_pd(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
 /// Nonzero numbers, raised to at least `least` (positive); zeros stay.
 DYADIC_INLINE Double raise_nonzero(Double v, Double least) {
   return _mm512_mask_max_pd(v, _mm512_cmp_pd_mask(v, _mm512_setzero_pd(), _CMP_NEQ_UQ), v, least);

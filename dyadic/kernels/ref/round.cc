@@ -10,8 +10,7 @@ class BitSource {
   BitSource(const Format& format, const RoundingRandom& random)
       : bits_(random_bits_per_element(format.rounding)), random_(random) {}
   [[nodiscard]] std::uint32_t operator()(std::int64_t i) const {
-    return bits_ == 0 ? 0
-                      : random_bits(random_.stream, random_.first_index + static_cast<std::uint64_t>(i), bits_);
+    return bits_ == 0 ? 0 : random_bits(random_.stream, random_.first_index + static_cast<std::uint64_t>(i), bits_);
   }
 
  private:

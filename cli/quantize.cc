@@ -1,0 +1,153 @@
+#include "dyadic/kernels/quantize.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/json_line.h"
+#include "dyadic/base/aligned.h"
+#include "dyadic/base/error.h"
+#include "dyadic/formats/codec.h"
+#include "dyadic/formats/format.h"
+#include "dyadic/io/npy.h"
+#include "dyadic/tensor/tensor.h"
+
+namespace dyadic::cli {
+namespace {
+
+constexpr std::int64_t kFloatBits = 24;
+
+// Before any file is opened: what is wrong with the format is wrong whatever the file.
+Format wanted_format(const Arguments& arguments) {
+  if (arguments.format.empty()) throw UsageError("quantize: --format is missing, for example --format q2.14:sat:sr");
+  Format format = parse_format(arguments.format);
+  const auto range = integer_option("--range", arguments.range, -48, 47);
+  if (format.family == Family::exact) {
+    throw UsageError("quantize: format 'exact' does not round; name one that does ('dyadic formats' lists them)");
+  }
+  if (range && format.family != Family::dynamic_fixed) {
+    throw UsageError(fmt::format("quantize: --range belongs to dfx formats, not to '{}'", arguments.format));
+  }
+  if (range) format = with_range(format, static_cast<int>(*range));
+  if (format.family == Family::dynamic_fixed && !format.has_range()) {
+    throw UsageError(
+        fmt::format("quantize: format '{}' has no range; add --range R or write {}@R", arguments.format, format.name));
+  }
+  return format;
+}
+
+bool needs_float64(const Format& format) {
+  return format.is_dyadic_grid() && format.max_magnitude() > std::int64_t{1} << kFloatBits;
+}
+
+// "[3, 17]" of the first element that `matches`, by its place in the shape.
+std::string first_place(const Shape& shape, const std::function<bool(std::int64_t)>& matches) {
+  const std::int64_t n = element_count(shape);
+  std::int64_t index = 0;
+  while (index < n && !matches(index)) ++index;
+  std::string text;
+  for (auto extent = shape.rbegin(); extent != shape.rend() && index < n; ++extent) {
+    text = std::to_string(index % *extent) + (text.empty() ? "" : ", ") + text;
+    index /= *extent;
+  }
+  return "[" + text + "]";
+}
+
+template <typename T>
+RoundingCounts quantize_values(const std::vector<T>& values, const NpyArray& array, const Format& format,
+                               const RoundingRandom& random, const Arguments& arguments,
+                               AlignedVector<std::byte>& codes) {
+  const std::string& path = arguments.positionals[0];
+  const auto value = [&](std::int64_t i) { return static_cast<double>(values[static_cast<std::size_t>(i)]); };
+  RoundingCounts counts;
+  try {
+    counts = quantize(values.data(), static_cast<std::int64_t>(values.size()), format, codes.data(), random);
+  } catch (const NonFiniteError&) {  // Overflow::error, which knows neither file nor place
+    Format saturating = format;
+    saturating.overflow = Overflow::sat;
+    const int bits = random_bits_per_element(format.rounding);
+    const auto overflows = [&](std::int64_t i) {
+      const auto index = static_cast<std::uint64_t>(i);
+      return encode(saturating, value(i), bits == 0 ? 0 : random_bits(random.stream, index, bits)).overflowed;
+    };
+    throw NonFiniteError(fmt::format("{}: element {} is beyond the limits of {}; use overflow 'sat'", path,
+                                     first_place(array.shape, overflows), format_name(format)));
+  }
+  if (!format.has_nan() && counts.nonfinite > 0 && !counts_nonfinite(arguments)) {
+    const auto is_nan = [&](std::int64_t i) { return std::isnan(value(i)); };
+    throw NonFiniteError(
+        fmt::format("{}: element {} is NaN, which {} cannot hold ({} in all; --on-nonfinite=count stores zeros)", path,
+                    first_place(array.shape, is_nan), format_name(format), counts.nonfinite));
+  }
+  return counts;
+}
+
+template <typename T>
+void write_codes(const std::string& path, const Shape& shape, const AlignedVector<std::byte>& codes) {
+  write_npy<T>(path, shape, std::span(reinterpret_cast<const T*>(codes.data()), codes.size() / sizeof(T)));
+}
+
+void write_output(const Arguments& arguments, const Shape& shape, const Format& format, std::size_t n,
+                  const AlignedVector<std::byte>& codes) {
+  const std::string& path = arguments.positionals[1];
+  const CodeType type = code_type(format);
+  if (arguments.codes) {
+    // In the order of CodeType; a float32's code is its bit pattern.
+    constexpr decltype(&write_codes<std::int8_t>) kWriters[] = {
+        write_codes<std::int8_t>,  write_codes<std::uint8_t>,  write_codes<std::int16_t>, write_codes<std::uint16_t>,
+        write_codes<std::int32_t>, write_codes<std::uint32_t>, write_codes<std::uint32_t>};
+    kWriters[static_cast<std::size_t>(type)](path, shape, codes);
+  } else if (needs_float64(format)) {
+    std::vector<double> values(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      values[i] = decode(format, load_code(codes.data(), type, static_cast<std::int64_t>(i)));
+    }
+    write_npy<double>(path, shape, values);
+  } else {
+    std::vector<float> values(n);
+    dequantize(codes.data(), static_cast<std::int64_t>(n), format, values.data());
+    write_npy<float>(path, shape, values);
+  }
+}
+
+void print_counts(const Arguments& arguments, const Format& format, const RoundingCounts& counts) {
+  if (arguments.json) {
+    JsonLine line;
+    line.text("event", "quantized").text("format", format_name(format)).text("output", arguments.positionals[1]);
+    line.integer("elements", counts.elements).integer("overflowed", counts.overflowed);
+    line.integer("largest", counts.largest).integer("zeros", counts.zeros).integer("nonfinite", counts.nonfinite);
+    fmt::print("{}\n", line.str());
+  } else if (!arguments.quiet) {
+    fmt::print(stderr, "{} values in {}: {} beyond the limits, {} at the limit, {} zero, {} not finite\n",
+               counts.elements, format_name(format), counts.overflowed, counts.largest, counts.zeros, counts.nonfinite);
+  }
+}
+
+}  // namespace
+
+ExitCode run_quantize(const Arguments& arguments) {
+  const Format format = wanted_format(arguments);
+  const auto seed = integer_option("--seed", arguments.seed, 0, std::numeric_limits<std::int64_t>::max());
+  static_cast<void>(counts_nonfinite(arguments));
+  const RoundingRandom random{.stream = {.seed = static_cast<std::uint64_t>(seed.value_or(0))}};
+
+  const NpyArray array = read_npy(arguments.positionals[0]);
+  const auto n = static_cast<std::size_t>(element_count(array.shape));
+  AlignedVector<std::byte> codes(n * static_cast<std::size_t>(code_bytes(code_type(format))));
+  const RoundingCounts counts =
+      std::visit([&](const auto& values) { return quantize_values(values, array, format, random, arguments, codes); },
+                 array.values);
+  write_output(arguments, array.shape, format, n, codes);
+  print_counts(arguments, format, counts);
+  return ExitCode::done;
+}
+
+}  // namespace dyadic::cli

@@ -1,0 +1,126 @@
+#include "cli/run_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "cli/json_line.h"
+#include "cli/signals.h"
+#include "dyadic/base/sha256.h"
+
+namespace dyadic::cli {
+namespace {
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+// The seed stands beside the hash, so that the seeds of one recipe share it.
+std::string recipe_hash(Recipe recipe, const std::string& init_from) {
+  recipe.seed = 0;
+  const std::string text = recipe_text(recipe) + init_from;
+  return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}).substr(0, 8);
+}
+
+void print_summary(const RunSummary& s, const std::string& run_directory) {
+  fmt::print(
+      "test error {:.2f} % at the best validation error, epoch {}; after the last epoch: test {:.2f} %, validation "
+      "{:.2f} %\n",
+      s.test_error_at_best_validation, s.best_epoch, s.test_error, s.validation_error);
+  fmt::print("{} epochs, {} steps in {}, {:.0f} samples/s, {} thread{}, {}\n", s.epochs, s.steps,
+             duration_text(s.seconds), s.samples_per_second, s.threads, s.threads == 1 ? "" : "s", s.isa);
+  fmt::print("{:.3g} bytes per parameter in training, {:.3g} bits in the checkpoint, sha256 {}\n",
+             s.bytes_per_parameter, s.checkpoint_bits_per_parameter, s.checkpoint_sha256);
+  fmt::print("run {}\n", run_directory);
+}
+
+}  // namespace
+
+RunOptions run_options(const Arguments& arguments, const std::string& run_directory) {
+  RunOptions options;
+  options.run_directory = run_directory;
+  options.data_directory = arguments.data;
+  options.max_steps =
+      integer_option("--max-steps", arguments.max_steps, 1, std::numeric_limits<std::int32_t>::max()).value_or(0);
+  options.count_nonfinite = counts_nonfinite(arguments);
+  options.init_from = arguments.init_from;
+  options.stop_requested = &stop_on_signals();
+  return options;
+}
+
+ExitCode report_outcome(const RunOutcome& outcome, const std::string& run_directory, ProgressStyle style) {
+  if (style == ProgressStyle::json) {
+    JsonLine line;
+    line.text("event", outcome.finished ? "summary" : "stopped").text("run", run_directory);
+    if (outcome.finished) line.members(summary_json(outcome.summary));
+    else line.integer("steps", outcome.summary.steps);
+    fmt::print("{}\n", line.str());
+  } else if (outcome.finished) {
+    print_summary(outcome.summary, run_directory);
+  } else {
+    fmt::print("stopped after step {}; resume with: dyadic resume {}\n", outcome.summary.steps, run_directory);
+  }
+  return outcome.finished ? ExitCode::done : ExitCode::stopped;
+}
+
+std::string formats_in_short(const FormatPlan& plan) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
+  for (const auto& [role, format] : plan.roles) {
+    const std::string name = format_name(format);
+    auto group = std::ranges::find(groups, name, &std::pair<std::string, std::vector<std::string>>::first);
+    if (group == groups.end()) group = groups.insert(groups.end(), {name, {}});
+    group->second.emplace_back(role_name(role));
+  }
+  std::ranges::stable_sort(groups, {}, [](const auto& group) { return group.second.size(); });
+  std::string text;
+  for (const auto& [name, roles] : groups) {
+    std::string words;
+    for (const std::string& role : roles) words += (words.empty() ? "" : ", ") + role;
+    if (&name == &groups.back().first) words = groups.size() == 1 ? "all" : "all others";
+    text += (text.empty() ? "" : "; ") + words + " " + name;
+  }
+  for (const NodeFormats& node : plan.nodes) {
+    for (const auto& [role, format] : node.roles) {
+      text += fmt::format("; {} of {} {}", role_name(role), node.match, format_name(format));
+    }
+  }
+  return text;
+}
+
+std::string network_in_short(const NetworkSpec& network) {
+  std::int64_t features = 1;
+  for (const std::int64_t extent : network.input) features *= extent;
+  std::string text = std::to_string(features);
+  for (const LayerSpec& layer : network.layers) {
+    if (layer.type == "dense") {
+      text += fmt::format(" - {} {}", layer.name, layer.units);
+    } else if (layer.type == "maxout") {
+      text += fmt::format(" - maxout {}", layer.pieces);
+    } else {
+      text += fmt::format(" - {} {}", layer.type, layer.keep);
+    }
+  }
+  return text;
+}
+
+std::string default_run_directory(const Arguments& arguments, const Recipe& recipe, bool is_file) {
+  std::string name;
+  if (is_file) {
+    name = std::filesystem::path(arguments.positionals[0]).stem().string();
+  } else {
+    for (const std::string& word : arguments.positionals) name += (name.empty() ? "" : "-") + lower(word);
+    if (!arguments.epochs.empty()) name += fmt::format("-e{}", recipe.train.epochs);
+  }
+  if (is_file || !arguments.set.empty() || !arguments.init_from.empty()) {
+    name += "-" + recipe_hash(recipe, arguments.init_from);
+  }
+  return fmt::format("runs/{}-s{}", name, recipe.seed);
+}
+
+}  // namespace dyadic::cli

@@ -1,0 +1,30 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "dyadic/kernels/philox.h"
+#include "dyadic/kernels/quantize_tiers.h"
+#include "dyadic/kernels/target.h"
+
+DYADIC_BEGIN_AVX2
+namespace dyadic::avx2 {
+namespace {
+
+// clang-format off: each uses the ones before it
+#include "dyadic/kernels/avx2/vector-inl.h"
+#include "dyadic/kernels/generic/round_source-inl.h"
+#include "dyadic/kernels/generic/round_sink-inl.h"
+#include "dyadic/kernels/generic/round_loop-inl.h"
+#include "dyadic/kernels/generic/round_codes-inl.h"
+// clang-format on
+
+}  // namespace
+
+const RoundTier kRoundTier = {run_round, run_dequantize, run_count_codes, run_narrow};
+
+}  // namespace dyadic::avx2
+DYADIC_END_TARGET

@@ -1,0 +1,46 @@
+#include "dyadic/kernels/product.h"
+
+#include <limits>
+#include <string>
+
+#include "dyadic/base/error.h"
+#include "dyadic/kernels/product_plan.h"
+
+namespace dyadic {
+
+namespace product {
+
+const EngineSet& engines_of(Isa isa) {
+  switch (isa) {
+    case Isa::amx: return amx::product_engines();
+    case Isa::avx512: return avx512::product_engines();
+    default: return avx2::product_engines();
+  }
+}
+
+}  // namespace product
+
+SumType integer_sum_type(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t max_bias) {
+  const __int128 most = static_cast<__int128>(max_a) * max_b * depth + max_bias;
+  if (most <= std::numeric_limits<std::int32_t>::max()) return SumType::i32;
+  if (most <= std::numeric_limits<std::int64_t>::max()) return SumType::i64;
+  throw UsageError("sums of " + std::to_string(depth) + " products of at most " + std::to_string(max_a) + " * " +
+                   std::to_string(max_b) + " and a bias do not fit 64 bits: choose narrower formats");
+}
+
+void integer_product(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& a,
+                     const IntegerOperand& b, SumType type, SumConsumer consume, void* context) {
+  const Isa isa = active_isa();
+  if (isa == Isa::ref) return ref::integer_product(m, n, depth, a, b, type, consume, context);
+  product::run_product(product::plan_integer_product(product::engines_of(isa), m, n, depth, a, b, type), consume,
+                       context);
+}
+
+void float_product(std::int64_t m, std::int64_t n, std::int64_t depth, const FloatOperand& a, const FloatOperand& b,
+                   SumConsumer consume, void* context) {
+  const Isa isa = active_isa();
+  if (isa == Isa::ref) return ref::float_product(m, n, depth, a, b, consume, context);
+  product::run_product(product::plan_float_product(product::engines_of(isa), m, n, depth, a, b), consume, context);
+}
+
+}  // namespace dyadic

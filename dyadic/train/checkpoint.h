@@ -1,0 +1,35 @@
+// Checkpoints: everything a run needs to go on as if it had never stopped, in one safetensors file.
+//
+//   tensors    NAME.master and NAME.update of every parameter, codes packed to their width, formats by name
+//   metadata   "dyadic.checkpoint" format version, "dyadic.recipe" SHA-256 of the resolved recipe, "dyadic.data"
+//              fingerprint of the data, "dyadic.progress", "dyadic.ranges", "dyadic.counts" as JSON,
+//              "dyadic.state_sha256" the run's checksum (below)
+//
+// state_checksum is the SHA-256 over, for each parameter in network order, for master then momentum: name, format name
+// with its range, shape (each as text and a zero byte) and the packed codes; then node, role and R of every range
+// group. It depends on what was trained and not on files, threads or instruction sets.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "dyadic/io/safetensors.h"
+#include "dyadic/train/trainer.h"
+
+namespace dyadic {
+
+inline constexpr int kCheckpointVersion = 1;
+inline constexpr std::string_view kMasterSuffix = ".master";
+inline constexpr std::string_view kUpdateSuffix = ".update";
+
+/// Identifies a recipe in checkpoints: SHA-256 of recipe_text().
+std::string recipe_checksum(const Recipe& recipe);
+
+std::string state_checksum(Network& network);
+
+SafetensorsFile make_checkpoint(Trainer& trainer);
+
+/// Throws FileFormatError naming `path`: newer version, another recipe, other data, missing or malformed parts.
+void restore_checkpoint(const SafetensorsFile& file, const std::string& path, Trainer& trainer);
+
+}  // namespace dyadic

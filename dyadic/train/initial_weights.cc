@@ -1,0 +1,34 @@
+#include "dyadic/train/initial_weights.h"
+
+#include "dyadic/base/error.h"
+#include "dyadic/io/stored_tensor.h"
+#include "dyadic/kernels/quantize.h"
+#include "dyadic/train/checkpoint.h"
+
+namespace dyadic {
+
+SafetensorsFile extract_weights(const SafetensorsFile& checkpoint, const std::string& path) {
+  SafetensorsFile weights;
+  for (const StoredTensor& tensor : checkpoint.tensors) {
+    if (tensor.name.ends_with(kMasterSuffix))
+      pack_tensor(weights, tensor.name, unpack_tensor(checkpoint, tensor.name, path));
+  }
+  if (weights.tensors.empty())
+    throw FileFormatError(path + ": holds no weights (tensors named NAME" + std::string(kMasterSuffix) + ")");
+  return weights;
+}
+
+void load_initial_weights(const SafetensorsFile& weights, Network& network) {
+  for (Parameter* parameter : network.parameters()) {
+    const std::string name = parameter->name + std::string(kMasterSuffix);
+    if (weights.find(name) == nullptr) throw UsageError("initial weights: no tensor " + name);
+    const Tensor stored = unpack_tensor(weights, name, "initial weights");
+    if (stored.shape() != parameter->master.shape()) {
+      throw UsageError("initial weights: " + name + " is " + shape_text(stored.shape()) + ", the network needs " +
+                       shape_text(parameter->master.shape()));
+    }
+    requantize(stored.data(), stored.format(), stored.size(), parameter->master.format(), parameter->master.data(), {});
+  }
+}
+
+}  // namespace dyadic

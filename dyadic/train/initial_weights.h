@@ -1,0 +1,17 @@
+// Starting a run from another run's weights (--init-from).
+#pragma once
+
+#include "dyadic/io/safetensors.h"
+#include "dyadic/nn/network.h"
+
+namespace dyadic {
+
+/// The masters of a checkpoint, as a file of their own: what a run directory keeps as initial.safetensors so that it
+/// can be resumed from step 0 without the run it came from.
+SafetensorsFile extract_weights(const SafetensorsFile& checkpoint, const std::string& path);
+
+/// Rounds the stored masters once into the network's masters. Throws UsageError naming a parameter that is missing or
+/// has another shape.
+void load_initial_weights(const SafetensorsFile& weights, Network& network);
+
+}  // namespace dyadic

@@ -1,0 +1,257 @@
+#include "dyadic/train/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "dyadic/base/error.h"
+#include "dyadic/base/parallel.h"
+#include "dyadic/io/run_directory.h"
+#include "dyadic/kernels/isa.h"
+#include "dyadic/train/checkpoint.h"
+#include "dyadic/train/initial_weights.h"
+#include "dyadic/train/metrics.h"
+#include "dyadic/train/trainer.h"
+
+namespace dyadic {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+std::string initial_weights_path(const std::string& run) { return run + "/initial.safetensors"; }
+
+/// Fewer range decisions than this in the initialisation leave ranges far from where they should be (numerics.md 7).
+constexpr std::int64_t kFewRangeUpdates = 10;
+
+/// A run being worked on by this process: directory, data, trainer, metrics.
+class Session {
+ public:
+  Session(RunDirectory directory, const Recipe& recipe, const RunOptions& options, const RunObserver& observer);
+
+  RunOutcome run();
+
+ private:
+  void restore();
+  void warn(const std::string& text) const {
+    if (observer_.warning) observer_.warning(text);
+  }
+  void note(const std::string& text) const {
+    if (observer_.note) observer_.note(text);
+  }
+  [[nodiscard]] bool stop_requested() const {
+    const bool at_limit = options_.max_steps > 0 && trainer_->progress().step >= options_.max_steps;
+    return at_limit || (options_.stop_requested != nullptr && *options_.stop_requested != 0);
+  }
+  void report_step();
+  void finish_epoch();
+  void save();
+  RunSummary summary();
+
+  RunDirectory directory_;
+  RunOptions options_;
+  const RunObserver& observer_;
+  DataSet data_;
+  std::optional<SafetensorsFile> initial_;
+  std::unique_ptr<Trainer> trainer_;
+  LineWriter metrics_;
+  Clock::time_point begin_ = Clock::now();
+  Clock::time_point epoch_begin_ = begin_;
+  Clock::time_point last_report_ = begin_;
+  double seconds_before_ = 0;           // spent by earlier processes
+  std::int64_t epoch_first_batch_ = 0;  // of the current epoch, done before this process
+};
+
+Session::Session(RunDirectory directory, const Recipe& recipe, const RunOptions& options, const RunObserver& observer)
+    : directory_(std::move(directory)),
+      options_(options),
+      observer_(observer),
+      data_(load_dataset(recipe.data.name, options.data_directory)),
+      metrics_(directory_.open_metrics()) {
+  const std::string initial = initial_weights_path(directory_.path());
+  if (std::filesystem::exists(initial)) initial_ = read_safetensors(initial);
+  trainer_ = std::make_unique<Trainer>(recipe, data_, initial_ ? &*initial_ : nullptr);
+  trainer_->network().plan().count_nonfinite = options.count_nonfinite;
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "%lld parameters, %g bytes per parameter kept between steps, %g bits in a checkpoint",
+                static_cast<long long>(trainer_->network().parameter_count()), trainer_->state_bytes_per_parameter(),
+                trainer_->packed_bits_per_parameter());
+  note(text);
+  const RangeSpec& range = recipe.formats.range;
+  const std::int64_t updates = trainer_->batches_per_epoch() * range.init_epochs / range.update_every;
+  if (recipe.formats.uses_ranges() && updates < kFewRangeUpdates) {
+    warn("range initialisation makes only " + std::to_string(updates) + " range updates (" +
+         std::to_string(range.init_epochs) + " epochs, one each " + std::to_string(range.update_every) +
+         " batches): ranges may stay wrong; lower formats.range.update_every or raise init_epochs");
+  }
+  restore();
+}
+
+void Session::restore() {
+  const std::optional<LoadedCheckpoint> checkpoint = load_newest_checkpoint(directory_.path());
+  if (checkpoint) {
+    for (const std::string& message : checkpoint->skipped) warn(message);
+    restore_checkpoint(checkpoint->file, checkpoint->path, *trainer_);
+    note("resuming from step " + std::to_string(checkpoint->step));
+  }
+  metrics_.truncate_to(trainer_->progress().metrics_bytes);
+  seconds_before_ = trainer_->progress().seconds;
+  epoch_first_batch_ = trainer_->progress().batch;
+}
+
+void Session::report_step() {
+  constexpr double kSecondsBetweenReports = 0.2;
+  if (!observer_.step || seconds_since(last_report_) < kSecondsBetweenReports) return;
+  last_report_ = Clock::now();
+  const Progress& progress = trainer_->progress();
+  const Recipe& recipe = trainer_->recipe();
+  const auto examples = static_cast<double>(progress.batch * recipe.train.batch);
+  const std::int64_t done_here = (progress.batch - epoch_first_batch_) * recipe.train.batch;
+  const double rate = static_cast<double>(done_here) / std::max(1e-9, seconds_since(epoch_begin_));
+  const std::int64_t init_epochs = recipe.formats.uses_ranges() ? recipe.formats.range.init_epochs : 0;
+  const std::int64_t batches_left =
+      (init_epochs + recipe.train.epochs - progress.init_epochs - progress.epochs) * trainer_->batches_per_epoch() -
+      progress.batch;
+  const bool initialising = trainer_->initialising();
+  observer_.step({.epoch = (initialising ? progress.init_epochs : progress.epochs) + 1,
+                  .epochs = initialising ? init_epochs : recipe.train.epochs,
+                  .initialising = initialising,
+                  .batch = progress.batch,
+                  .batches = trainer_->batches_per_epoch(),
+                  .loss = progress.loss_sum / examples,
+                  .error = 100.0 * static_cast<double>(progress.errors) / examples,
+                  .samples_per_second = rate,
+                  .eta_seconds = static_cast<double>(batches_left * recipe.train.batch) / std::max(1e-9, rate)});
+}
+
+void Session::finish_epoch() {
+  EpochReport report = trainer_->end_epoch();
+  report.seconds = seconds_since(epoch_begin_);
+  const std::int64_t batches_here = trainer_->batches_per_epoch() - epoch_first_batch_;
+  report.samples_per_second =
+      static_cast<double>(batches_here * trainer_->recipe().train.batch) / std::max(1e-9, report.seconds);
+  epoch_first_batch_ = 0;
+  epoch_begin_ = Clock::now();
+  metrics_.append(epoch_json(report));
+  trainer_->progress().metrics_bytes = metrics_.offset();
+  if (observer_.epoch) observer_.epoch(report);
+  const Progress& progress = trainer_->progress();
+  if (trainer_->finished() || (progress.epochs + progress.init_epochs) % trainer_->recipe().train.checkpoint_every == 0)
+    save();
+}
+
+void Session::save() {
+  Progress& progress = trainer_->progress();
+  progress.seconds = seconds_before_ + seconds_since(begin_);
+  metrics_.sync();
+  directory_.write_checkpoint(progress.step, make_checkpoint(*trainer_));
+  directory_.prune(trainer_->recipe().train.keep_checkpoints);
+}
+
+RunSummary Session::summary() {
+  const Progress& progress = trainer_->progress();
+  return {.test_error = progress.test_error,
+          .validation_error = progress.validation_error,
+          .test_error_at_best_validation = progress.test_error_at_best,
+          .best_epoch = progress.best_epoch,
+          .epochs = progress.epochs,
+          .steps = progress.step,
+          .checkpoint_sha256 = state_checksum(trainer_->network()),
+          .seconds = progress.seconds,
+          .samples_per_second = progress.seconds > 0 ? static_cast<double>(progress.examples) / progress.seconds : 0,
+          .bytes_per_parameter = trainer_->state_bytes_per_parameter(),
+          .checkpoint_bits_per_parameter = trainer_->packed_bits_per_parameter(),
+          .isa = std::string(isa_name(active_isa())),
+          .threads = thread_count(),
+          .version = DYADIC_VERSION};
+}
+
+RunOutcome Session::run() {
+  while (!trainer_->finished()) {
+    if (stop_requested()) {
+      save();
+      return {.finished = false, .summary = summary()};
+    }
+    for (const std::string& warning : trainer_->step()) warn(warning);
+    report_step();
+    if (trainer_->epoch_complete()) finish_epoch();
+  }
+  RunOutcome outcome = {.finished = true, .summary = summary()};
+  directory_.write_summary(summary_json(outcome.summary));
+  return outcome;
+}
+
+}  // namespace
+
+RunOutcome train_run(const Recipe& recipe, const RunOptions& options, const RunObserver& observer) {
+  const std::string text = recipe_text(recipe);
+  if (is_run_directory(options.run_directory)) {
+    if (read_recipe(options.run_directory) != text) {
+      throw UsageError(options.run_directory + ": holds a run of another recipe; choose another --out");
+    }
+    return resume_run(options, observer);
+  }
+  // Everything that can be wrong with the recipe or its data is found before the directory is made.
+  if (!options.init_from.empty()) {
+    const bool is_run = is_run_directory(options.init_from);
+    const std::optional<LoadedCheckpoint> newest = is_run ? load_newest_checkpoint(options.init_from) : std::nullopt;
+    if (is_run && !newest) throw MissingInputError(options.init_from + ": the run has no checkpoint to start from");
+    const SafetensorsFile source = is_run ? newest->file : read_safetensors(options.init_from);
+    const SafetensorsFile weights = extract_weights(source, options.init_from);
+    Network probe(recipe, 10);
+    load_initial_weights(weights, probe);
+    RunDirectory directory = RunDirectory::create(options.run_directory, text);
+    write_safetensors_atomically(initial_weights_path(options.run_directory), weights);
+    return Session(std::move(directory), recipe, options, observer).run();
+  }
+  return Session(RunDirectory::create(options.run_directory, text), recipe, options, observer).run();
+}
+
+RunOutcome resume_run(const RunOptions& options, const RunObserver& observer) {
+  const std::string text = read_recipe(options.run_directory);
+  const Recipe recipe = parse_recipe(text, options.run_directory + "/recipe.toml", {});
+  return Session(RunDirectory::open(options.run_directory), recipe, options, observer).run();
+}
+
+EvaluationReport evaluate_run(const std::string& run_or_checkpoint, const RunOptions& options,
+                              const RunObserver& observer) {
+  namespace fs = std::filesystem;
+  const bool is_run = is_run_directory(run_or_checkpoint);
+  // RUN/checkpoints/step-N.safetensors belongs to the recipe in RUN.
+  const std::string run =
+      is_run ? run_or_checkpoint : fs::absolute(run_or_checkpoint).parent_path().parent_path().string();
+  if (!is_run && !fs::exists(run_or_checkpoint))
+    throw MissingInputError(run_or_checkpoint + ": no such run or checkpoint");
+  const Recipe recipe = parse_recipe(read_recipe(run), run + "/recipe.toml", {});
+  LoadedCheckpoint checkpoint;
+  if (is_run) {
+    std::optional<LoadedCheckpoint> newest = load_newest_checkpoint(run);
+    if (!newest) throw MissingInputError(run + ": the run has no checkpoint yet");
+    checkpoint = std::move(*newest);
+    for (const std::string& message : checkpoint.skipped) {
+      if (observer.warning) observer.warning(message);
+    }
+  } else {
+    checkpoint = {.path = run_or_checkpoint, .file = read_safetensors(run_or_checkpoint)};
+  }
+  const DataSet data = load_dataset(recipe.data.name, options.data_directory);
+  Trainer trainer(recipe, data, nullptr);
+  trainer.network().plan().count_nonfinite = options.count_nonfinite;
+  restore_checkpoint(checkpoint.file, checkpoint.path, trainer);
+  const EvaluationScore validation = trainer.evaluate(data.train, trainer.split().valid);
+  const EvaluationScore test = trainer.evaluate(data.test, {0, data.test.count()});
+  return {.checkpoint = checkpoint.path,
+          .step = trainer.progress().step,
+          .validation_error = validation.error,
+          .test_error = test.error,
+          .test_loss = test.loss,
+          .test_examples = data.test.count(),
+          .checkpoint_sha256 = state_checksum(trainer.network())};
+}
+
+}  // namespace dyadic

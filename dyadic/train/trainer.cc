@@ -1,0 +1,215 @@
+#include "dyadic/train/trainer.h"
+
+#include <algorithm>
+
+#include "dyadic/base/error.h"
+#include "dyadic/kernels/quantize.h"
+#include "dyadic/kernels/update.h"
+#include "dyadic/train/initial_weights.h"
+
+namespace dyadic {
+namespace {
+
+constexpr std::int64_t kEvaluationBatch = 1000;
+constexpr std::int64_t kInitialisationOrder = -2;
+
+double percent(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+SgdUpdateCounts update_parameter(Parameter& parameter, double momentum, double learning_rate, std::uint64_t seed,
+                                 std::uint32_t step) {
+  Tensor& master = parameter.master;
+  const bool is_matrix = master.shape().size() > 1;
+  SgdUpdate job = {.momentum = momentum,
+                   .learning_rate = learning_rate * parameter.learning_rate_scale,
+                   .max_norm = parameter.max_norm,
+                   .rows = is_matrix ? master.shape()[0] : 1,
+                   .columns = is_matrix ? master.size() / master.shape()[0] : master.size(),
+                   .master = master.data(),
+                   .master_from = master.format(),
+                   .master_to = parameter.master_point->current,
+                   .update = parameter.update.data(),
+                   .update_from = parameter.update.format(),
+                   .update_to = parameter.update_point->current,
+                   .gradient = parameter.gradient.data(),
+                   .gradient_format = parameter.gradient.format(),
+                   .update_random = {seed, step, parameter.update_point->stream()},
+                   .master_random = {seed, step, parameter.master_point->stream()}};
+  const SgdUpdateCounts counts = sgd_update(job);
+  master.set_format(job.master_to);
+  parameter.update.set_format(job.update_to);
+  return counts;
+}
+
+}  // namespace
+
+Trainer::Trainer(const Recipe& recipe, const DataSet& data, const SafetensorsFile* initial)
+    : recipe_(recipe),
+      data_(data),
+      initial_(initial),
+      split_(split_ranges({recipe.data.train, recipe.data.valid}, data.train)),
+      network_(recipe, data.train.classes) {
+  network_.plan().set_initialising(recipe.formats.uses_ranges() && recipe.formats.range.init_epochs > 0);
+  begin_parameters(false);
+}
+
+void Trainer::begin_parameters(bool keep_updates) {
+  network_.initialise(recipe_.seed, keep_updates);
+  if (initial_ != nullptr) load_initial_weights(*initial_, network_);
+}
+
+std::int64_t Trainer::batches_per_epoch() const { return split_.train.count() / recipe_.train.batch; }
+
+double Trainer::learning_rate() const { return recipe_.train.learning_rate.at(progress_.epochs, recipe_.train.epochs); }
+
+double Trainer::momentum() const { return recipe_.train.momentum.at(progress_.epochs, recipe_.train.epochs); }
+
+void Trainer::load_batch() {
+  const std::int64_t wanted = initialising() ? kInitialisationOrder : progress_.epochs;
+  if (order_epoch_ != wanted) {
+    order_ = epoch_order(static_cast<std::uint32_t>(split_.train.count()), recipe_.seed,
+                         static_cast<std::uint32_t>(progress_.epochs), !initialising());
+    order_epoch_ = wanted;
+  }
+  const std::int64_t batch = recipe_.train.batch;
+  const auto features = static_cast<std::size_t>(data_.train.values());
+  pixels_.resize(static_cast<std::size_t>(batch) * features);
+  targets_.resize(static_cast<std::size_t>(batch));
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    const std::int64_t example = split_.train.begin + order_[static_cast<std::size_t>(progress_.batch * batch) + i];
+    std::ranges::copy(data_.train.example(example), pixels_.begin() + static_cast<std::ptrdiff_t>(i * features));
+    targets_[i] = data_.train.labels[static_cast<std::size_t>(example)];
+  }
+}
+
+std::vector<std::string> Trainer::step() {
+  NumberPlan& plan = network_.plan();
+  if (progress_.batch == 0) plan.begin_epoch();
+  load_batch();
+  const Pass pass = {.plan = &plan, .seed = recipe_.seed, .step = progress_.step, .training = true};
+  network_.load_input(pixels_, recipe_.train.batch, pass);
+  const BatchScore score = network_.forward(targets_, pass);
+  network_.backward(targets_, pass);
+  for (Parameter* parameter : network_.parameters()) {
+    const SgdUpdateCounts counts =
+        update_parameter(*parameter, momentum(), learning_rate(), recipe_.seed, progress_.step);
+    // The group's range follows the masters as stored before the step; what the step wrote is looked at for NaN only.
+    RoundingCounts before = counts.master_before;
+    before.nonfinite = counts.master.nonfinite;
+    plan.count(*parameter->master_point, before);
+    plan.count(*parameter->update_point, counts.update);
+  }
+  progress_.loss_sum += score.loss;
+  progress_.errors += score.errors;
+  progress_.examples += recipe_.train.batch;
+  ++progress_.batch;
+  ++progress_.step;
+  return plan.end_batch();
+}
+
+EvaluationScore Trainer::evaluate(const ImageSet& set, ExampleRange range) {
+  const auto features = static_cast<std::size_t>(set.values());
+  std::int64_t errors = 0;
+  double loss = 0;
+  for (std::int64_t first = range.begin; first < range.end; first += kEvaluationBatch) {
+    const std::int64_t count = std::min(kEvaluationBatch, range.end - first);
+    const Pass pass = {.plan = &network_.plan(),
+                       .seed = recipe_.seed,
+                       .step = progress_.step,
+                       .training = false,
+                       .first_example = first - range.begin};
+    const std::span<const std::uint8_t> targets(set.labels.data() + first, static_cast<std::size_t>(count));
+    network_.load_input(
+        {set.pixels.data() + static_cast<std::size_t>(first) * features, static_cast<std::size_t>(count) * features},
+        count, pass);
+    const BatchScore score = network_.forward(targets, pass);
+    errors += score.errors;
+    loss += score.loss;
+  }
+  return {.error = percent(errors, range.count()),
+          .loss = range.count() == 0 ? 0 : loss / static_cast<double>(range.count())};
+}
+
+EpochReport Trainer::end_epoch() {
+  const bool was_initialising = initialising();
+  const std::int64_t examples = progress_.batch * recipe_.train.batch;
+  EpochReport report = {.epoch = (was_initialising ? progress_.init_epochs : progress_.epochs) + 1,
+                        .epochs = was_initialising ? recipe_.formats.range.init_epochs : recipe_.train.epochs,
+                        .initialising = was_initialising,
+                        .step = progress_.step,
+                        .learning_rate = learning_rate(),
+                        .momentum = momentum(),
+                        .loss = progress_.loss_sum / static_cast<double>(examples),
+                        .train_error = percent(progress_.errors, examples)};
+  report.roles = role_reports();
+  progress_.batch = 0;
+  progress_.loss_sum = 0;
+  progress_.errors = 0;
+  if (was_initialising) {
+    if (++progress_.init_epochs == recipe_.formats.range.init_epochs) {
+      network_.plan().set_initialising(false);
+      begin_parameters(!recipe_.formats.range.reset_momentum);
+    }
+    return report;
+  }
+  const EvaluationScore validation = evaluate(data_.train, split_.valid);
+  report.validation_error = progress_.validation_error = validation.error;
+  report.test_error = progress_.test_error = evaluate(data_.test, {0, data_.test.count()}).error;
+  ++progress_.epochs;
+  if (progress_.validation_error < progress_.best_validation_error) {
+    progress_.best_validation_error = progress_.validation_error;
+    progress_.test_error_at_best = progress_.test_error;
+    progress_.best_epoch = progress_.epochs;
+  }
+  check_divergence(report.train_error);
+  return report;
+}
+
+void Trainer::check_divergence(double train_error) {
+  constexpr std::int64_t kGraceEpochs = 3;
+  const double chance = 100.0 * (1.0 - 1.0 / data_.train.classes);
+  if (progress_.epochs <= kGraceEpochs) return;
+  progress_.epochs_at_chance = train_error > 0.95 * chance ? progress_.epochs_at_chance + 1 : 0;
+  if (progress_.epochs_at_chance < recipe_.train.patience) return;
+  throw NonFiniteError("training error " + std::to_string(train_error) + " % has stayed above 0.95 of chance for " +
+                       std::to_string(recipe_.train.patience) +
+                       " epochs: the run does not learn; lower the learning rate or widen the formats");
+}
+
+std::vector<RoleReport> Trainer::role_reports() {
+  std::vector<RoleReport> reports;
+  const NumberPlan& plan = network_plan();
+  for (const RoundingPoint* point : network_.plan().points()) {
+    if (point->epoch.elements == 0) continue;
+    const auto elements = static_cast<double>(point->epoch.elements);
+    reports.push_back({.node = plan.nodes()[static_cast<std::size_t>(point->node)],
+                       .role = std::string(role_name(point->role)),
+                       .format = format_name(point->current),
+                       .overflow_rate = static_cast<double>(point->epoch.largest) / elements,
+                       .zero_rate = static_cast<double>(point->epoch.zeros) / elements,
+                       .has_range = point->group >= 0,
+                       .range = point->group >= 0 ? point->current.range : 0});
+  }
+  return reports;
+}
+
+double Trainer::state_bytes_per_parameter() {
+  std::int64_t bytes = 0;
+  for (const Parameter* parameter : network_.parameters()) {
+    // After range initialisation the tensors take their recipe's formats: those are what is stated.
+    bytes += parameter->master.size() * (code_bytes(code_type(parameter->master_point->target)) +
+                                         code_bytes(code_type(parameter->update_point->target)));
+  }
+  return static_cast<double>(bytes) / static_cast<double>(network_.parameter_count());
+}
+
+double Trainer::packed_bits_per_parameter() {
+  std::int64_t bits = 0;
+  for (const Parameter* parameter : network_.parameters()) {
+    bits += parameter->master.size() * (parameter->master_point->target.width + parameter->update_point->target.width);
+  }
+  return static_cast<double>(bits) / static_cast<double>(network_.parameter_count());
+}
+
+}  // namespace dyadic

@@ -1,0 +1,98 @@
+// One training run in memory: network, plan of numbers, and where it stands. A step is a function of (recipe, data,
+// seed, step number) and of the tensors of the step before; nothing here reads a clock, a thread count or an
+// instruction set.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dyadic/data/batches.h"
+#include "dyadic/data/dataset.h"
+#include "dyadic/experiment/recipe.h"
+#include "dyadic/io/safetensors.h"
+#include "dyadic/nn/network.h"
+#include "dyadic/train/run.h"
+
+namespace dyadic {
+
+/// Where a run stands between two steps. All of it is in every checkpoint.
+struct Progress {
+  std::uint32_t step = 0;         // optimiser steps since the run began, initialisation included
+  std::int64_t init_epochs = 0;   // finished
+  std::int64_t epochs = 0;        // finished training epochs
+  std::int64_t batch = 0;         // finished batches of the current epoch
+  double loss_sum = 0;            // over the current epoch's examples
+  std::int64_t errors = 0;        // likewise
+  double validation_error = 100;  // of the last evaluated epoch, percent
+  double test_error = 100;
+  double best_validation_error = 101;
+  double test_error_at_best = 100;
+  std::int64_t best_epoch = 0;
+  std::int64_t epochs_at_chance = 0;  // in a row
+  double seconds = 0;                 // of all processes that worked on the run
+  std::int64_t examples = 0;          // trained on, for samples per second
+  std::int64_t metrics_bytes = 0;     // length of metrics.jsonl
+  bool operator==(const Progress&) const = default;
+};
+
+struct EvaluationScore {
+  double error = 0;  // percent
+  double loss = 0;   // mean
+};
+
+class Trainer {
+ public:
+  /// `initial`: the tensors of another run whose weights this one starts from; null: drawn from the seed.
+  Trainer(const Recipe& recipe, const DataSet& data, const SafetensorsFile* initial);
+
+  [[nodiscard]] Network& network() { return network_; }
+  [[nodiscard]] Progress& progress() { return progress_; }
+  [[nodiscard]] const Recipe& recipe() const { return recipe_; }
+
+  [[nodiscard]] bool initialising() const { return network_plan().initialising(); }
+  [[nodiscard]] std::int64_t batches_per_epoch() const;
+  /// All batches of the current epoch are done.
+  [[nodiscard]] bool epoch_complete() const { return progress_.batch == batches_per_epoch(); }
+  [[nodiscard]] bool finished() const { return !initialising() && progress_.epochs == recipe_.train.epochs; }
+
+  [[nodiscard]] double learning_rate() const;
+  [[nodiscard]] double momentum() const;
+
+  /// One optimiser step on the next batch. Returns warnings of the range controller. Throws NonFiniteError.
+  std::vector<std::string> step();
+
+  /// After epoch_complete(): evaluates (not while initialising), moves on to the next epoch, ends the initialisation
+  /// after its last one. Throws NonFiniteError when training has stayed at chance for `patience` epochs.
+  EpochReport end_epoch();
+
+  [[nodiscard]] EvaluationScore evaluate(const ImageSet& set, ExampleRange range);
+  [[nodiscard]] const SplitRanges& split() const { return split_; }
+  [[nodiscard]] const DataSet& data() const { return data_; }
+
+  /// Bytes per parameter that must live from one step to the next: masters and momentum.
+  [[nodiscard]] double state_bytes_per_parameter();
+  /// The same with codes packed to their width, as in a checkpoint.
+  [[nodiscard]] double packed_bits_per_parameter();
+
+ private:
+  [[nodiscard]] const NumberPlan& network_plan() const { return const_cast<Network&>(network_).plan(); }
+  void begin_parameters(bool keep_updates);
+  void load_batch();
+  std::vector<RoleReport> role_reports();
+  void check_divergence(double train_error);
+
+  Recipe recipe_;
+  const DataSet& data_;
+  const SafetensorsFile* initial_;
+  SplitRanges split_;
+  Network network_;
+  Progress progress_;
+  std::vector<std::uint32_t> order_;
+  std::int64_t order_epoch_ = -1;  // training epoch that order_ belongs to; -2: initialisation
+  std::vector<std::uint8_t> pixels_, targets_;
+};
+
+}  // namespace dyadic
