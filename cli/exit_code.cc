@@ -1,7 +1,7 @@
 #include "cli/exit_code.h"
 
 #include <array>
-#include <filesystem>
+#include <system_error>
 
 #include "dyadic/base/error.h"
 
@@ -13,6 +13,7 @@ bool is_a(const std::exception& error) {
   return dynamic_cast<const E*>(&error) != nullptr;
 }
 
+// std::system_error: a print that failed, a file system function of the standard library.
 struct Row {
   bool (*matches)(const std::exception& error);
   ExitCode code;
@@ -23,7 +24,7 @@ constexpr std::array<Row, 6> kRows = {{{is_a<UsageError>, ExitCode::usage},
                                        {is_a<FileFormatError>, ExitCode::malformed_input},
                                        {is_a<MissingInputError>, ExitCode::missing_input},
                                        {is_a<IoError>, ExitCode::io},
-                                       {is_a<std::filesystem::filesystem_error>, ExitCode::io}}};
+                                       {is_a<std::system_error>, ExitCode::io}}};
 
 }  // namespace
 

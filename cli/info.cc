@@ -70,7 +70,7 @@ void print_info() {
   }
   fmt::print("features       {}\n", names);
   names.clear();
-  for (const Isa isa : supported_isas()) names += (names.empty() ? "" : " ") + std::string(isa_name(isa));
+  for (const Isa isa : supported_isas()) names += fmt::format("{}{}", names.empty() ? "" : " ", isa_name(isa));
   fmt::print("tiers          {} (best first)\n", names);
   fmt::print("selected       {} (force another with --isa or DYADIC_ISA)\n\nkernels\n", isa_name(active_isa()));
   for (const std::string& operation : operations()) {
@@ -78,7 +78,7 @@ void print_info() {
     std::string others;
     for (const KernelInfo& kernel : kernel_table()) {
       if (kernel.operation == operation && kernel.isa != chosen.isa) {
-        others += (others.empty() ? "" : " ") + std::string(isa_name(kernel.isa));
+        others += fmt::format("{}{}", others.empty() ? "" : " ", isa_name(kernel.isa));
       }
     }
     fmt::print("  {:<34} {:<7} {:<28} {}\n", operation, isa_name(chosen.isa), chosen.instructions,

@@ -18,7 +18,9 @@ JsonLine& JsonLine::raw(std::string_view key, std::string_view json) {
 JsonLine& JsonLine::text(std::string_view key, std::string_view value) { return raw(key, json_text(value)); }
 
 JsonLine& JsonLine::number(std::string_view key, double value) {
-  return raw(key, std::isfinite(value) ? fmt::format("{}", value) : "null");
+  if (!std::isfinite(value)) return raw(key, "null");
+  const std::string text = fmt::format("{}", value);
+  return raw(key, text.find_first_of(".e") == std::string::npos ? text + ".0" : text);
 }
 
 JsonLine& JsonLine::integer(std::string_view key, std::int64_t value) { return raw(key, std::to_string(value)); }
@@ -26,8 +28,13 @@ JsonLine& JsonLine::integer(std::string_view key, std::int64_t value) { return r
 JsonLine& JsonLine::boolean(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
 
 JsonLine& JsonLine::members(std::string_view object) {
-  std::string line(object);
-  std::erase(line, '\n');  // a newline in JSON stands between tokens only
+  // A newline in JSON stands between tokens only; the spaces after it are indentation.
+  std::string line;
+  bool indents = false;
+  for (const char c : object) {
+    indents = c == '\n' || (indents && c == ' ');
+    if (!indents) line += c;
+  }
   const std::size_t begin = line.find('{');
   const std::size_t end = line.rfind('}');
   if (begin == std::string::npos || end == std::string::npos) throw Error("not a JSON object: " + line);

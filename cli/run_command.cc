@@ -114,11 +114,12 @@ std::string default_run_directory(const Arguments& arguments, const Recipe& reci
   if (is_file) {
     name = std::filesystem::path(arguments.positionals[0]).stem().string();
   } else {
-    for (const std::string& word : arguments.positionals) name += (name.empty() ? "" : "-") + lower(word);
+    for (const std::string& word : arguments.positionals)
+      name += fmt::format("{}{}", name.empty() ? "" : "-", lower(word));
     if (!arguments.epochs.empty()) name += fmt::format("-e{}", recipe.train.epochs);
   }
   if (is_file || !arguments.set.empty() || !arguments.init_from.empty()) {
-    name += "-" + recipe_hash(recipe, arguments.init_from);
+    name += fmt::format("-{}", recipe_hash(recipe, arguments.init_from));
   }
   return fmt::format("runs/{}-s{}", name, recipe.seed);
 }

@@ -7,6 +7,7 @@
  - every TOML file parses
  - nothing binary but docs/images/*.png and small fixtures in a test folder whose README.md says how they were made
  - the folders of dyadic/ are layers: no cycle among their includes, and none of them includes cli/ or tests/
+ - no file but dyadic/data/download*.cc reaches for the network
  - relative links in Markdown lead to files that exist
 """
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {".h", ".cc", ".py", ".sh", ".cmake"}
 MACHINE_PATH = re.compile(r"""(?:^|[\s"'=(:`])/(?:home|root|work|tmp|mnt|Users)/""")
+NETWORK = re.compile(r"#include <(curl/|sys/socket\.h|netdb\.h|netinet/)")
 MAX_FIXTURE_BYTES = 64 * 1024
 # Headers that hold names only and include nothing of dyadic: every folder may use them.
 VOCABULARY = {"dyadic/nn/role.h"}
@@ -35,6 +37,8 @@ def text_breaches(path: Path, text: str) -> list[str]:
     lines = text.splitlines()
     breaches = [f"{path}:{number}: path of one machine: {line.strip()[:100]}"
                 for number, line in enumerate(lines, 1) if MACHINE_PATH.search(line)]
+    if path.parts[0] in {"dyadic", "cli"} and NETWORK.search(text) and not path.match("dyadic/data/download*.cc"):
+        breaches.append(f"{path}: uses the network; only dyadic/data/download*.cc may")
     if path.suffix in SOURCES:
         if len(lines) > 1000:
             breaches.append(f"{path}: {len(lines)} lines; split it")

@@ -30,10 +30,12 @@ def read_suite(reports: Path, suite: str) -> list[tuple[str, str, str]]:
     results = []
     for case in cases:
         name = f"{suite}: {case.get('name')}"
-        if case.find("failure") is not None or case.get("status") == "fail":
-            results.append(("failed", name, ""))
-        elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
-            results.append(("skipped", name, skip_reason(case.findtext("system-out") or "")))
+        skipped = case.find("skipped")
+        chosen = skipped is not None and skipped.get("message", "").startswith("SKIP_")
+        if chosen or case.get("status") == "disabled":
+            results.append(("skipped", name, skip_reason(case.findtext("system-out") or "disabled")))
+        elif case.get("status") != "run":  # failed, crashed, or its program is missing
+            results.append(("failed", name, skipped.get("message", "") if skipped is not None else ""))
         else:
             results.append(("passed", name, ""))
     return results

@@ -11,6 +11,7 @@
 #include "dyadic/base/error.h"
 #include "dyadic/base/sha256.h"
 #include "dyadic/data/idx.h"
+#include "dyadic/data/image_page.h"
 #include "dyadic/io/file.h"
 
 namespace dyadic {
@@ -38,7 +39,7 @@ std::string location_of(const DataSetRow& row, const std::string& directory) {
   }
 }
 
-std::vector<std::string> addresses_of(const DataSetRow& row, const std::string& file) {
+[[maybe_unused]] std::vector<std::string> addresses_of(const DataSetRow& row, const std::string& file) {
   const char* own = std::getenv("DYADIC_MIRROR");
   if (own != nullptr && *own != '\0') {
     const std::string base(own);
@@ -102,6 +103,12 @@ std::string make_data(const std::string& name, const std::string& directory, std
   std::string folder = (fs::path(data_directory(directory)) / row.name).string();
   write_idx(row.make(seed), folder);
   return folder;
+}
+
+void write_sample_page(const std::string& name, const std::string& directory, const std::string& png_path) {
+  const DataSet set = load_dataset(name, directory);
+  const std::vector<std::uint8_t> png = png_bytes(sample_page(set.train, 20, 20), 16);
+  write_file_atomically(png_path, std::as_bytes(std::span(png)));
 }
 
 DataCheck check_data(const std::string& name, const std::string& directory) {

@@ -40,6 +40,9 @@ std::vector<FetchedFile> get_data(const std::string& name, const std::string& di
 /// UsageError for a set that is not generated, IoError.
 std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed);
 
+/// A page of the first 20 x 20 training images as a PNG of 16 greys. Throws as load_dataset does, IoError.
+void write_sample_page(const std::string& name, const std::string& directory, const std::string& png_path);
+
 struct CheckedFile {
   std::string name;
   std::int64_t bytes = 0;  // unpacked

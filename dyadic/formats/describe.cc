@@ -246,7 +246,7 @@ std::string format_table_text() {
   for (const FormatPattern& pattern : format_patterns()) {
     std::string examples;
     for (std::size_t i = 0; i < std::min<std::size_t>(pattern.examples.size(), 3); ++i) {
-      examples += (i > 0 ? " " : "") + std::string(pattern.examples[i]);
+      examples += fmt::format("{}{}", i > 0 ? " " : "", pattern.examples[i]);
     }
     families.push_back(
         {std::string(pattern.pattern), examples, std::string(pattern.summary), std::string(pattern.source)});

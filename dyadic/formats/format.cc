@@ -1,5 +1,7 @@
 #include "dyadic/formats/format.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -183,8 +185,8 @@ Format parse_format(std::string_view text) {
       std::vector<std::string> names;
       for (const auto& row : kOverflowNames) names.emplace_back(row.first);
       for (const RoundingRow& row : kRoundings) names.emplace_back(row.name);
-      fail(text, "'" + std::string(word) + "' is neither an overflow policy nor a rounding; the nearest is '" +
-                     nearest_name(word, names) + "'");
+      fail(text, fmt::format("'{}' is neither an overflow policy nor a rounding; the nearest is '{}'", word,
+                             nearest_name(word, names)));
     }
   }
   if (format.family == Family::exact && (overflow || rounding)) fail(text, "'exact' does not round");
@@ -196,15 +198,15 @@ Format parse_format(std::string_view text) {
 std::string format_name(const Format& format) {
   std::string text = format.name;
   if (format.family == Family::exact) return text;
-  if (format.has_range()) text += "@" + std::to_string(format.range);
+  if (format.has_range()) text += fmt::format("@{}", format.range);
   if (format.family == Family::affine || format.family == Family::discrete) {
     const Format base = find_base(format.name);
     const float scale = std::ldexp(format.scale, format.step_exponent - base.step_exponent);
     const bool has_zero_point = format.family == Family::affine && format.code_offset != 0;
-    if (scale != 1.0F || has_zero_point) text += "*" + shortest(scale);
-    if (has_zero_point) text += (format.code_offset > 0 ? "+" : "") + std::to_string(format.code_offset);
+    if (scale != 1.0F || has_zero_point) text += fmt::format("*{}", shortest(scale));
+    if (has_zero_point) text += fmt::format("{:+}", format.code_offset);
   }
-  return text + ":" + std::string(overflow_name(format.overflow)) + ":" + std::string(rounding_name(format.rounding));
+  return fmt::format("{}:{}:{}", text, overflow_name(format.overflow), rounding_name(format.rounding));
 }
 
 Format with_range(const Format& format, int range) {

@@ -12,10 +12,11 @@
 namespace dyadic::product {
 namespace {
 
-// Sizes of a tile of sums, and of the packed panels that are kept for the next tile: a half of a 1 MiB level 2 cache.
+// Sizes of a tile of sums: with one block of the depth of both operands, less than a 1 MiB cache of level 2.
 constexpr std::int64_t kTileRows = 128;
 constexpr std::int64_t kTileColumns = 192;
-constexpr std::int64_t kKeptBytes = 512 * 1024;
+/// A tile's own panels are packed once for all tiles that share them, if the whole depth takes no more than this.
+constexpr std::int64_t kKeptBytes = 4 * 1024 * 1024;
 /// Multiplications that are worth a thread's start.
 constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;
 
@@ -147,7 +148,12 @@ Accumulator tile_accumulator(const ProductPlan& plan) {
 class Tile {
  public:
   Tile(const ProductPlan& plan, const Side& a, const Side& b, Scratch& scratch)
-      : plan_(plan), a_(a), b_(b), scratch_(scratch), accumulator_(tile_accumulator(plan)) {
+      : plan_(plan),
+        a_(a),
+        b_(b),
+        scratch_(scratch),
+        accumulator_(tile_accumulator(plan)),
+        flushes_registers_(accumulator_ == Accumulator::i64 && plan.engine->multiply_flush != nullptr) {
     if (plan.flush_depth > 0) at_least(scratch.block, std::int64_t{a.layout.width} * b.layout.width * 4);
   }
 
@@ -181,6 +187,11 @@ class Tile {
           const std::byte* b_panel = b + b_.offset(b_count, groups, product.b, b_first + j);
           if (plan_.flush_depth == 0) {
             product.multiply(a_panel, b_panel, groups, rows, columns, sums, stride_, accumulate);
+            continue;
+          }
+          if (flushes_registers_) {
+            plan_.engine->multiply_flush(a_panel, b_panel, groups, rows, columns, reinterpret_cast<std::int64_t*>(sums),
+                                         stride_, product.shift);
             continue;
           }
           auto* block = reinterpret_cast<std::int32_t*>(scratch_.block.data());
@@ -249,6 +260,7 @@ class Tile {
   const Side& b_;
   Scratch& scratch_;
   Accumulator accumulator_;
+  bool flushes_registers_;
   std::byte* sums_ = nullptr;
   std::int64_t a_begin_ = 0, a_panels_ = 0, b_begin_ = 0, b_panels_ = 0;
   std::int64_t rows_ = 0, columns_ = 0, stride_ = 0;

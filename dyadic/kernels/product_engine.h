@@ -76,6 +76,10 @@ using PackFunction = void (*)(const PackJob& job);
 using MultiplyFunction = void (*)(const std::byte* a, const std::byte* b, std::int64_t groups, int rows, int columns,
                                   void* sums, std::int64_t stride, bool accumulate);
 
+/// sums[i * stride + j] += (int32 sum over groups) << shift.
+using MultiplyFlushFunction = void (*)(const std::byte* a, const std::byte* b, std::int64_t groups, int rows,
+                                       int columns, std::int64_t* sums, std::int64_t stride, int shift);
+
 enum class Accumulator { i32, i64, f32, f64 };
 
 constexpr int accumulator_bytes(Accumulator type) {
@@ -100,6 +104,7 @@ struct Engine {
   int block_groups = 0;  // depth of a block whose panels stay in the nearest cache
   /// [a is unsigned][b is unsigned] where the instruction asks, else four times the same function.
   MultiplyFunction multiply[2][2] = {};
+  MultiplyFlushFunction multiply_flush = nullptr;  // null: through memory, by the tier's conversions
   SumRowsFunction sum_a = nullptr, sum_b = nullptr;
   void (*begin)() = nullptr;  // per thread, before the first and after the last multiplication
   void (*end)() = nullptr;

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <atomic>
+#include <chrono>
 #include <vector>
 
+#include "dyadic/base/aligned.h"
 #include "dyadic/base/parallel.h"
 #include "dyadic/kernels/isa.h"
 #include "dyadic/kernels/quantize_ref.h"
@@ -37,6 +39,32 @@ template <typename Body>
 void in_pieces(std::int64_t begin, std::int64_t end, const Body& body) {
   for (; begin < end; begin += kBuffer) body(begin, std::min(kBuffer, end - begin));
 }
+
+/// Whether stores of an output far larger than the caches should go around them depends on the machine: on some they
+/// save a third of the traffic, on others they are slower than it. So the first large call writes one half either way,
+/// and later ones do as the faster half did. The bits are the same.
+class StoreChoice {
+ public:
+  static constexpr std::int64_t kLeastElements = 12 << 20;
+
+  /// Calls round(first, length, stream) for [0, n) in one piece or two.
+  template <typename Round>
+  static RoundingCounts run(std::int64_t n, const Round& round) {
+    if (choice != Choice::unknown) return round(0, n, choice == Choice::stream);
+    const std::int64_t half = n / 2 / kGrain * kGrain;
+    const auto start = std::chrono::steady_clock::now();
+    RoundingCounts counts = round(0, half, true);
+    const auto middle = std::chrono::steady_clock::now();
+    counts += round(half, n - half, false);
+    const auto end = std::chrono::steady_clock::now();
+    choice = (middle - start) * (n - half) < (end - middle) * half ? Choice::stream : Choice::store;
+    return counts;
+  }
+
+ private:
+  enum class Choice { unknown, store, stream };
+  static inline std::atomic<Choice> choice = Choice::unknown;
+};
 
 RoundingRandom from_index(const RoundingRandom& random, std::int64_t i) {
   return {random.stream, random.first_index + static_cast<std::uint64_t>(i)};
@@ -122,10 +150,12 @@ RoundingCounts quantize(const double* values, std::int64_t n, const Format& form
   const bool fast = tier != nullptr && plan.rounds;
   const bool direct = fast && plan.grid && !plan.divides;
   // To float32 by one native rounding, if that is all that is asked; else rounded to odd, which a second rounding to
-  // two bits less cannot tell from the double. An affine scale divides a float32 by definition.
+  // two bits less cannot tell from the double; but for overflow in directed modes, where float32's largest number
+  // stands for all beyond it. An affine scale divides a float32 by definition.
   const bool is_float32 = !plan.grid && plan.same_exponents && plan.mantissa_bits == 23;
   const bool native = fast && (plan.divides || (is_float32 && format.rounding == Rounding::rne));
-  const bool to_odd = fast && !plan.grid && plan.mantissa_bits <= 21 && plan.random == RandomKind::none;
+  const bool to_odd = fast && !plan.grid && plan.mantissa_bits <= 21 && plan.random == RandomKind::none &&
+                      (!plan.same_exponents || format.rounding < Rounding::rtz);
   return over_parts(n, [&](std::int64_t begin, std::int64_t end) {
     RoundingCounts counts;
     void* out = at(codes, format, begin);
@@ -166,19 +196,28 @@ RoundingCounts round_values(const float* values, std::int64_t n, const Format& f
                             const RoundingRandom& random) {
   const RoundTier* tier = active_round_tier();
   const RoundPlan& plan = round_plan(format);
-  const bool fast = tier != nullptr && plan.rounds;
-  return over_parts(n, [&](std::int64_t begin, std::int64_t end) {
-    if (!fast) return ref::round_values(values + begin, end - begin, format, out + begin, from_index(random, begin));
-    RoundingCounts counts;
-    RoundJob job;
-    job.input = values + begin;
-    job.n = end - begin;
-    job.values = true;
-    job.output = out + begin;
-    job.random = from_index(random, begin);
-    tier->round(plan, job, counts);
-    return counts;
-  });
+  if (tier == nullptr || !plan.rounds) {
+    return over_parts(n, [&](std::int64_t begin, std::int64_t end) {
+      return ref::round_values(values + begin, end - begin, format, out + begin, from_index(random, begin));
+    });
+  }
+  const auto round_range = [&](std::int64_t first, std::int64_t length, bool stream) {
+    return over_parts(length, [&](std::int64_t begin, std::int64_t end) {
+      RoundingCounts counts;
+      RoundJob job;
+      job.input = values + first + begin;
+      job.n = end - begin;
+      job.values = true;
+      job.stream = stream;
+      job.output = out + first + begin;
+      job.random = from_index(random, first + begin);
+      tier->round(plan, job, counts);
+      return counts;
+    });
+  };
+  const bool may_stream = values != out && reinterpret_cast<std::uintptr_t>(out) % kAlignment == 0;
+  if (!may_stream || n < StoreChoice::kLeastElements) return round_range(0, n, false);
+  return StoreChoice::run(n, round_range);
 }
 
 RoundingCounts requantize(const void* from_codes, const Format& from, std::int64_t n, const Format& to, void* to_codes,

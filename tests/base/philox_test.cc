@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#undef philox4x32  // a macro of Random123's C interface
+
 namespace dyadic {
 namespace {
 

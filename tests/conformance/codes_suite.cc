@@ -2,12 +2,16 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "conformance_suite.h"
 #include "dyadic/base/error.h"
 #include "dyadic/formats/codec.h"
+#include "dyadic/formats/packing.h"
 
 namespace dyadic {
 namespace {
@@ -125,6 +129,25 @@ TEST_P(FormatConformance, CodeTypeHoldsEveryCode) {
   EXPECT_LE(least, is_float ? 0 : format().min_code);
   EXPECT_GE(greatest, is_float ? (std::int64_t{1} << format().width) - 1 : format().max_code);
   EXPECT_LT(code_bytes(type) * 8, 2 * std::max(format().width, 5));
+}
+
+TEST_P(FormatConformance, CodesSurvivePacking) {
+  const ValueLine line(format());
+  const std::vector<std::int64_t> ranks = tested_ranks(format(), line);
+  const auto bytes = static_cast<std::size_t>(code_bytes(code_type(format())));
+  std::vector<std::byte> codes(ranks.size() * bytes);
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    const std::int64_t code = line.code(ranks[i], /*negative_zero=*/true);
+    std::memcpy(&codes[i * bytes], &code, bytes);
+  }
+  const auto count = static_cast<std::int64_t>(ranks.size());
+  EXPECT_EQ(first_invalid_code(codes.data(), format(), count), -1);
+  std::vector<std::byte> packed(static_cast<std::size_t>(packed_bytes(count, format().width)));
+  EXPECT_EQ(static_cast<std::int64_t>(packed.size()), (count * format().width + 7) / 8);
+  pack_codes(codes.data(), format(), count, packed);
+  std::vector<std::byte> unpacked(codes.size());
+  unpack_codes(packed, format(), count, unpacked.data());
+  EXPECT_EQ(unpacked, codes);
 }
 
 TEST_P(FormatConformance, NameRoundTripsWithEveryPolicy) {

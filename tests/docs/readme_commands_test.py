@@ -51,7 +51,7 @@ def read_blocks(path: Path) -> list[Block]:
     blocks = []
     for found in BLOCK.finditer(text):
         line = text.count("\n", 0, found.start("code")) + 1
-        where = f"{path.relative_to(ROOT)}:{line}"
+        where = f"{os.path.relpath(path, ROOT)}:{line}"
         if found["key"] and found["key"] not in KEYS:
             raise SystemExit(f"{where}: '{found['key']}' is none of {', '.join(sorted(KEYS))}")
         blocks.append(Block(where, found["code"], found["key"] or "", found["value"] or ""))

@@ -1,8 +1,10 @@
 #include "dyadic/formats/describe.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -30,7 +32,7 @@ TEST(FormatTableText, HasOneAlignedLinePerRowAndFamily) {
     EXPECT_EQ(line.substr(source_column), row.source);
   }
   for (const FormatPattern& pattern : format_patterns()) {
-    EXPECT_THAT(text, HasSubstr("\n" + std::string(pattern.pattern) + " "));
+    EXPECT_THAT(text, HasSubstr(fmt::format("\n{} ", pattern.pattern)));
   }
 }
 

@@ -187,8 +187,8 @@ TEST_P(EveryFloat32, RoundsAsTheBoundariesSay) {
 INSTANTIATE_TEST_SUITE_P(Formats, EveryFloat32,
                          testing::Values("float16:inf:rne", "bfloat16:inf:rne", "float8_e4m3fn:sat:rne",
                                          "float8_e5m2:inf:rne", "q2.14:sat:rne", "q6.4s:sat:rne", "q6.4s:sat:rna"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           std::string name = info.param;
+                         [](const testing::TestParamInfo<const char*>& row) {
+                           std::string name = row.param;
                            for (char& c : name) c = c == '.' || c == ':' ? '_' : c;
                            return name;
                          });

@@ -111,9 +111,9 @@ TEST(IntegerProduct, IsExactForWorstCaseOperandsInDeepProducts) {
     for (const OperandKind& kind_b : kinds()) {
       for (const Pattern pattern_a : {Pattern::all_low, Pattern::all_high, Pattern::alternating}) {
         for (const Pattern pattern_b : {Pattern::all_low, Pattern::all_high, Pattern::alternating}) {
-          constexpr std::int64_t kDepth = 1537;
-          Operand a = make_operand(3, kDepth, kind_a, Order::along, pattern_a, 1);
-          Operand b = make_operand(5, kDepth, kind_b, Order::across, pattern_b, 3);
+          constexpr std::int64_t kDepth = 1101;
+          Operand a = make_operand(2, kDepth, kind_a, Order::along, pattern_a, 1);
+          Operand b = make_operand(3, kDepth, kind_b, Order::across, pattern_b, 3);
           if (is_refused(kDepth, a, b)) continue;
           const SumType type = narrowest(kDepth, a, b);
           const Collected expected = expected_sums(a, b, type);

@@ -38,6 +38,13 @@ struct PairLanes : IntegerVector, Shape<4> {
   static DYADIC_INLINE Vector multiply_add(Vector sum, Vector row, Vector column) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(row, column));
   }
+  static DYADIC_INLINE void add_shifted(std::int64_t* to, Vector sums, int shift) {
+    const __m128i count = _mm_cvtsi32_si128(shift);
+    const __m256i low = _mm256_sll_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(sums)), count);
+    const __m256i high = _mm256_sll_epi64(_mm256_cvtepi32_epi64(_mm256_extracti128_si256(sums, 1)), count);
+    store_sum(to, _mm256_add_epi64(load_sum(to), low));
+    store_sum(to + 4, _mm256_add_epi64(load_sum(to + 4), high));
+  }
 };
 
 struct Int64Lanes : IntegerVector, Shape<8> {

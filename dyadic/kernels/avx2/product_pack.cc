@@ -187,6 +187,10 @@ class Panels {
 
   [[nodiscard]] bool tiles() const { return tiles_; }
   [[nodiscard]] std::int64_t padded_rows() const { return rows_; }
+  /// Rows 8 i .. 8 i + 7 of a group are neighbours.
+  [[nodiscard]] bool holds_eights() const { return !tiles_ && width_ % 8 == 0; }
+  /// Bytes from one group to the next.
+  [[nodiscard]] std::int64_t step() const { return width_ * Group::kBytes; }
 
   [[nodiscard]] std::byte* at(std::int64_t row, std::int64_t group) const {
     std::byte* panel = base_ + row / width_ * panel_bytes_;
@@ -199,16 +203,15 @@ class Panels {
 
   /// Stores `count` vectors: lane r of groups[g] belongs to (row + r, group + g). row is a multiple of 8.
   DYADIC_INLINE void store_across(std::int64_t row, std::int64_t group, const __m256i* groups, int count) const {
-    const std::int64_t step = std::int64_t{width_} * Group::kBytes;
     std::byte* to = at(row, group);
-    if (width_ % 8 == 0) {
-      for (int g = 0; g < count; ++g) Group::store8(to + g * step, groups[g]);
+    if (holds_eights()) {
+      for (int g = 0; g < count; ++g) Group::store8(to + g * step(), groups[g]);
       return;
     }
-    for (int g = 0; g < count; ++g) Group::store4(to + g * step, _mm256_castsi256_si128(groups[g]));
+    for (int g = 0; g < count; ++g) Group::store4(to + g * step(), _mm256_castsi256_si128(groups[g]));
     if (row + 4 >= rows_) return;
     to = at(row + 4, group);  // perhaps in the next panel: widths are multiples of 4
-    for (int g = 0; g < count; ++g) Group::store4(to + g * step, _mm256_extracti128_si256(groups[g], 1));
+    for (int g = 0; g < count; ++g) Group::store4(to + g * step(), _mm256_extracti128_si256(groups[g], 1));
   }
 
   /// Lane g of rows[r] belongs to (row + r, group + g); group is a multiple of 8. Layouts of tiles only.
@@ -302,39 +305,70 @@ void pack_along(const PackJob& job) {
   pack_slowly<Code, Group>(job, groups);
 }
 
-/// Memory runs across the rows.
+/// Memory runs across the rows: groups of 8 rows at a time.
+template <class Code, class Group, bool kPlain>
+class AcrossReader {
+ public:
+  explicit AcrossReader(const PackJob& job)
+      : integers_(job),
+        codes_(static_cast<const Code*>(job.source->codes) + job.row_begin +
+               job.depth_begin * job.source->depth_stride),
+        stride_(job.source->depth_stride),
+        depth_(std::max<std::int64_t>(0, job.source->depth - job.depth_begin)) {}
+
+  /// Groups that the depth fills.
+  [[nodiscard]] std::int64_t whole_groups() const { return depth_ / Group::kCodes; }
+
+  /// Rows row .. row + 7 and all codes of the group exist.
+  [[nodiscard]] DYADIC_INLINE __m256i read(std::int64_t row, std::int64_t group) const {
+    const Code* from = codes_ + group * Group::kCodes * stride_ + row;
+    __m256i ks[Group::kCodes];
+    for (int c = 0; c < Group::kCodes; ++c) ks[c] = integers_.apply(widen8(from + c * stride_));
+    return Group::across(ks);
+  }
+
+  /// `rows` of the 8 rows exist, and perhaps not all codes.
+  [[nodiscard]] __m256i read_edge(std::int64_t row, std::int64_t group, std::int64_t rows) const {
+    __m256i ks[Group::kCodes];
+    for (int c = 0; c < Group::kCodes; ++c) {
+      const std::int64_t k = group * Group::kCodes + c;
+      Code few[8] = {};
+      if (k < depth_) std::memcpy(few, codes_ + k * stride_ + row, static_cast<std::size_t>(rows) * sizeof(Code));
+      ks[c] = k < depth_ ? integers_.apply(widen8(few)) : _mm256_setzero_si256();
+    }
+    return Group::across(ks);
+  }
+
+ private:
+  Integers<kPlain> integers_;
+  const Code* codes_;
+  std::int64_t stride_;
+  std::int64_t depth_;
+};
+
 template <class Code, class Group, bool kPlain>
 void pack_across(const PackJob& job) {
   constexpr std::int64_t kStretch = 32;  // groups after which the next rows' share of the same cache lines is read
-  const product::PackSource& source = *job.source;
-  const Integers<kPlain> integers(job);
+  const AcrossReader<Code, Group, kPlain> reader(job);
   const Panels<Group> panels(job);
-  const auto* codes = static_cast<const Code*>(source.codes) + job.row_begin;
   const std::int64_t rows = job.row_end - job.row_begin;
   for (std::int64_t stretch = 0; stretch < job.groups; stretch += kStretch) {
-    const std::int64_t stretch_end = std::min(stretch + kStretch, job.groups);
+    const std::int64_t end = std::min(stretch + kStretch, job.groups);
     for (std::int64_t row = 0; row < rows; row += 8) {
-      const std::int64_t missing = std::max<std::int64_t>(0, row + 8 - rows);
-      for (std::int64_t group = stretch; group < stretch_end; group += 8) {
-        const int count = static_cast<int>(std::min<std::int64_t>(8, stretch_end - group));
+      const std::int64_t rows_here = std::min<std::int64_t>(8, rows - row);
+      std::int64_t group = stretch;
+      if (rows_here == 8 && panels.holds_eights()) {
+        std::byte* to = panels.at(row, group);
+        for (; group < std::min(end, reader.whole_groups()); ++group, to += panels.step()) {
+          Group::store8(to, reader.read(row, group));
+        }
+      }
+      for (; group < end; group += 8) {
+        const int count = static_cast<int>(std::min<std::int64_t>(8, end - group));
         __m256i lanes[8] = {};
         for (int g = 0; g < count; ++g) {
-          __m256i ks[Group::kCodes];
-          for (int c = 0; c < Group::kCodes; ++c) {
-            const std::int64_t k = job.depth_begin + (group + g) * Group::kCodes + c;
-            if (k >= source.depth) {
-              ks[c] = _mm256_setzero_si256();
-              continue;
-            }
-            const Code* from = codes + k * source.depth_stride + row;
-            Code few[8] = {};
-            if (missing > 0) {
-              std::memcpy(few, from, static_cast<std::size_t>(8 - missing) * sizeof(Code));
-              from = few;
-            }
-            ks[c] = integers.apply(widen8(from));
-          }
-          lanes[g] = Group::across(ks);
+          const bool whole = rows_here == 8 && group + g < reader.whole_groups();
+          lanes[g] = whole ? reader.read(row, group + g) : reader.read_edge(row, group + g, rows_here);
         }
         if (panels.tiles()) {
           transpose8(lanes);

@@ -48,6 +48,7 @@ DYADIC_INLINE Float as_float(Int v) { return _mm256_castsi256_ps(v); }
 DYADIC_INLINE Int both(Int a, Int b) { return _mm256_and_si256(a, b); }
 DYADIC_INLINE Int either(Int a, Int b) { return _mm256_or_si256(a, b); }
 DYADIC_INLINE Int differing(Int a, Int b) { return _mm256_xor_si256(a, b); }
+DYADIC_INLINE Int differing(Int a, Int b, Int c) { return _mm256_xor_si256(_mm256_xor_si256(a, b), c); }
 DYADIC_INLINE Int add(Int a, Int b) { return _mm256_add_epi32(a, b); }
 DYADIC_INLINE Int subtract(Int a, Int b) { return _mm256_sub_epi32(a, b); }
 DYADIC_INLINE Int multiply(Int a, Int b) { return _mm256_mullo_epi32(a, b); }
@@ -55,11 +56,10 @@ DYADIC_INLINE Int magnitude(Int v) { return _mm256_abs_epi32(v); }
 DYADIC_INLINE Int min_unsigned(Int a, Int b) { return _mm256_min_epu32(a, b); }
 DYADIC_INLINE Int min_signed(Int a, Int b) { return _mm256_min_epi32(a, b); }
 DYADIC_INLINE Int max_signed(Int a, Int b) { return _mm256_max_epi32(a, b); }
-// Counts of 32 and more give 0, in every lane of its own (*_each) or in all.
+// Counts of 32 and more (as unsigned numbers) give 0. A count of its own for each lane also where all are equal:
+// Intel's shifts of all lanes by one register are two operations.
 DYADIC_INLINE Int left_each(Int v, Int count) { return _mm256_sllv_epi32(v, count); }
 DYADIC_INLINE Int right_each(Int v, Int count) { return _mm256_srlv_epi32(v, count); }
-DYADIC_INLINE Int left(Int v, __m128i count) { return _mm256_sll_epi32(v, count); }
-DYADIC_INLINE Int right(Int v, __m128i count) { return _mm256_srl_epi32(v, count); }
 template <int kCount>
 DYADIC_INLINE Int left(Int v) {
   return _mm256_slli_epi32(v, kCount);
@@ -115,8 +115,9 @@ DYADIC_INLINE WideInt wide_min_unsigned(WideInt a, WideInt b) {
   const __m256i top = _mm256_set1_epi64x(INT64_MIN);
   return _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(_mm256_xor_si256(a, top), _mm256_xor_si256(b, top)));
 }
-DYADIC_INLINE WideInt wide_left(WideInt v, __m128i count) { return _mm256_sll_epi64(v, count); }
-DYADIC_INLINE WideInt wide_right(WideInt v, __m128i count) { return _mm256_srl_epi64(v, count); }
+DYADIC_INLINE WideInt wide_left(WideInt v, WideInt count) { return _mm256_sllv_epi64(v, count); }
+DYADIC_INLINE WideInt wide_right(WideInt v, WideInt count) { return _mm256_srlv_epi64(v, count); }
+DYADIC_INLINE WideInt high_half(WideInt v) { return _mm256_srli_epi64(v, 32); }
 DYADIC_INLINE WideInt wide_product(WideInt a, WideInt b) { return _mm256_mul_epu32(a, b); }
 /// The low (high) halves of the lanes of a, then of b.
 DYADIC_INLINE Int low_halves(WideInt a, WideInt b) {

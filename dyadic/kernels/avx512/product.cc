@@ -28,7 +28,14 @@ struct Shape {
   static constexpr int kColumnWidth = 3 * kLanes;
 };
 
-struct Int32Broadcast : IntegerVector {
+struct Int32Sums : IntegerVector {
+  static DYADIC_INLINE void add_shifted(std::int64_t* to, Vector sums, int shift) {
+    const __m128i count = _mm_cvtsi32_si128(shift);
+    const __m512i low = _mm512_sll_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(sums)), count);
+    const __m512i high = _mm512_sll_epi64(_mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sums, 1)), count);
+    store_sum(to, _mm512_add_epi64(load_sum(to), low));
+    store_sum(to + 8, _mm512_add_epi64(load_sum(to + 8), high));
+  }
   static DYADIC_INLINE Vector broadcast(const std::byte* p) {
     int group = 0;
     std::memcpy(&group, p, sizeof group);
@@ -36,7 +43,7 @@ struct Int32Broadcast : IntegerVector {
   }
 };
 
-struct PairLanes : Int32Broadcast, Shape<4> {
+struct PairLanes : Int32Sums, Shape<4> {
   using Sum = std::int32_t;
   static DYADIC_INLINE Vector multiply_add(Vector sum, Vector row, Vector column) {
     return _mm512_dpwssd_epi32(sum, row, column);
@@ -44,7 +51,7 @@ struct PairLanes : Int32Broadcast, Shape<4> {
 };
 
 // Unsigned rows, signed columns.
-struct ByteLanes : Int32Broadcast, Shape<4> {
+struct ByteLanes : Int32Sums, Shape<4> {
   using Sum = std::int32_t;
   static DYADIC_INLINE Vector multiply_add(Vector sum, Vector row, Vector column) {
     return _mm512_dpbusd_epi32(sum, row, column);

@@ -6,28 +6,44 @@ struct PhiloxKeys {
   std::uint32_t second[10];
 };
 
-/// kWide blocks whose numbers are in `block`, which counts as interleaved_count() does; so that two stores write them
-/// in order.
+constexpr int kInFlight = kLanes / 4;  // groups at a time: hides the multiplier's latency, fits into the registers
+
+/// kGroups * kWide blocks whose numbers begin in `block`, which counts as interleaved_count() does, so that stores
+/// write them in order.
+template <int kGroups>
 DYADIC_INLINE void philox_blocks(WideInt block, const RandomStream& stream, const PhiloxKeys& keys,
                                  std::uint32_t* words) {
-  const WideInt multiplier0 = wide_splat(0xD2511F53);
-  const WideInt multiplier1 = wide_splat(0xCD9E8D57);
-  WideInt word0 = block;
-  WideInt word1 = wide_right(block, _mm_cvtsi32_si128(32));
-  WideInt word2 = wide_splat(stream.step);
-  WideInt word3 = wide_splat(stream.stream);
-  for (int round = 0; round < 10; ++round) {
-    const WideInt product0 = wide_product(word0, multiplier0);
-    const WideInt product1 = wide_product(word2, multiplier1);
-    word0 = differing(differing(wide_right(product1, _mm_cvtsi32_si128(32)), word1), wide_splat(keys.first[round]));
-    word2 = differing(differing(wide_right(product0, _mm_cvtsi32_si128(32)), word3), wide_splat(keys.second[round]));
-    word1 = product1;
-    word3 = product0;
+  const WideInt multiplier0 = splat(0xD2511F53);
+  const WideInt multiplier1 = splat(0xCD9E8D57);
+  WideInt word0[kGroups];
+  WideInt word1[kGroups];
+  WideInt word2[kGroups];
+  WideInt word3[kGroups];
+  for (int g = 0; g < kGroups; ++g) {
+    word0[g] = wide_add(block, wide_splat(static_cast<std::uint64_t>(kWide * g)));
+    word1[g] = high_half(word0[g]);
+    word2[g] = splat(stream.step);
+    word3[g] = splat(stream.stream);
   }
-  const WideInt words01 = join_halves(word0, word1);
-  const WideInt words23 = join_halves(word2, word3);
-  store(words, even_lanes(words01, words23));
-  store(words + 2 * kWide, odd_lanes(words01, words23));
+#pragma GCC unroll 10
+  for (int round = 0; round < 10; ++round) {
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) {
+      const WideInt product0 = wide_product(word0[g], multiplier0);
+      const WideInt product1 = wide_product(word2[g], multiplier1);
+      word0[g] = differing(high_half(product1), word1[g], splat(keys.first[round]));
+      word2[g] = differing(high_half(product0), word3[g], splat(keys.second[round]));
+      word1[g] = product1;
+      word3[g] = product0;
+    }
+  }
+#pragma GCC unroll 4
+  for (int g = 0; g < kGroups; ++g) {
+    const WideInt words01 = join_halves(word0[g], word1[g]);
+    const WideInt words23 = join_halves(word2[g], word3[g]);
+    store(words + 4 * kWide * g, even_lanes(words01, words23));
+    store(words + 4 * kWide * g + 2 * kWide, odd_lanes(words01, words23));
+  }
 }
 
 DYADIC_INLINE void philox_fill(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks,
@@ -39,17 +55,14 @@ DYADIC_INLINE void philox_fill(const RandomStream& stream, std::uint64_t first_b
   }
   std::int64_t i = 0;
   WideInt block = wide_add(wide_splat(first_block), interleaved_count());
-  const WideInt stride = wide_splat(kWide);
-  for (; i + 2 * kWide <= blocks; i += 2 * kWide) {  // two at a time hide the multiplier's latency
-    const WideInt next = wide_add(block, stride);
-    philox_blocks(block, stream, keys, words + 4 * i);
-    philox_blocks(next, stream, keys, words + 4 * (i + kWide));
-    block = wide_add(next, stride);
+  for (; i + kInFlight * kWide <= blocks; i += kInFlight * kWide) {
+    philox_blocks<kInFlight>(block, stream, keys, words + 4 * i);
+    block = wide_add(block, wide_splat(kInFlight * kWide));
   }
   for (; i < blocks; i += kWide) {
     alignas(64) std::uint32_t last[4 * kWide];
-    philox_blocks(block, stream, keys, last);
+    philox_blocks<1>(block, stream, keys, last);
     std::memcpy(words + 4 * i, last, static_cast<std::size_t>(i + kWide <= blocks ? kWide : blocks - i) * 16);
-    block = wide_add(block, stride);
+    block = wide_add(block, wide_splat(kWide));
   }
 }

@@ -3,13 +3,34 @@
 // all sums of a block live in registers. Depth runs in order, one multiply-add per step and sum: for float32 that is
 // the documented order, and a second block that continues from stored sums gives the same bits.
 
+/// Panels of rows follow each other in memory: the next one is on its way from a far cache while this one is used.
+inline constexpr int kPrefetchBytes = 4096;
+
+template <class Lanes, int kRows, int kVectors>
+DYADIC_INLINE void add_products(const std::byte* a, const std::byte* b, std::int64_t groups,
+                                typename Lanes::Vector (&sum)[kRows][kVectors]) {
+  constexpr int kBytes = Lanes::kGroupBytes;
+  for (std::int64_t k = 0; k < groups; ++k) {
+    typename Lanes::Vector column[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) column[v] = Lanes::load(b + v * Lanes::kLanes * kBytes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const typename Lanes::Vector row = Lanes::broadcast(a + r * kBytes);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = Lanes::multiply_add(sum[r][v], row, column[v]);
+    }
+    _mm_prefetch(reinterpret_cast<const char*>(a) + kPrefetchBytes, _MM_HINT_T0);
+    a += Lanes::kRowWidth * kBytes;
+    b += Lanes::kColumnWidth * kBytes;
+  }
+}
+
 template <class Lanes, int kRows, int kVectors>
 void multiply_block(const std::byte* a, const std::byte* b, std::int64_t groups, void* sums, std::int64_t stride,
                     bool accumulate) {
-  using Vector = typename Lanes::Vector;
-  constexpr int kBytes = Lanes::kGroupBytes;
   auto* out = static_cast<typename Lanes::Sum*>(sums);
-  Vector sum[kRows][kVectors];
+  typename Lanes::Vector sum[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
@@ -17,19 +38,7 @@ void multiply_block(const std::byte* a, const std::byte* b, std::int64_t groups,
       sum[r][v] = accumulate ? Lanes::load_sum(out + r * stride + v * Lanes::kLanes) : Lanes::zero();
     }
   }
-  for (std::int64_t k = 0; k < groups; ++k) {
-    Vector column[kVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) column[v] = Lanes::load(b + v * Lanes::kLanes * kBytes);
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const Vector row = Lanes::broadcast(a + r * kBytes);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = Lanes::multiply_add(sum[r][v], row, column[v]);
-    }
-    a += Lanes::kRowWidth * kBytes;
-    b += Lanes::kColumnWidth * kBytes;
-  }
+  add_products<Lanes>(a, b, groups, sum);
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
@@ -38,21 +47,37 @@ void multiply_block(const std::byte* a, const std::byte* b, std::int64_t groups,
 }
 
 template <class Lanes, int... kIndex>
-void multiply_sized(std::integer_sequence<int, kIndex...> /*sizes*/, const std::byte* a, const std::byte* b,
-                    std::int64_t groups, int rows, int columns, void* sums, std::int64_t stride, bool accumulate) {
+DYADIC_INLINE void multiply_sized(std::integer_sequence<int, kIndex...> /*sizes*/, const std::byte* a,
+                                  const std::byte* b, std::int64_t groups, int rows, int columns, void* sums,
+                                  std::int64_t stride, bool accumulate) {
   constexpr int kVectors = Lanes::kColumnWidth / Lanes::kLanes;
   using Function = void (*)(const std::byte*, const std::byte*, std::int64_t, void*, std::int64_t, bool);
   static constexpr Function kSizes[] = {&multiply_block<Lanes, kIndex / kVectors + 1, kIndex % kVectors + 1>...};
   kSizes[(rows - 1) * kVectors + (columns - 1) / Lanes::kLanes](a, b, groups, sums, stride, accumulate);
 }
 
+template <class Lanes>
+using Sizes = std::make_integer_sequence<int, Lanes::kRowWidth * Lanes::kColumnWidth / Lanes::kLanes>;
+
 /// The product::MultiplyFunction of an engine.
 template <class Lanes>
 void multiply(const std::byte* a, const std::byte* b, std::int64_t groups, int rows, int columns, void* sums,
               std::int64_t stride, bool accumulate) {
-  constexpr int kSizes = Lanes::kRowWidth * Lanes::kColumnWidth / Lanes::kLanes;
-  multiply_sized<Lanes>(std::make_integer_sequence<int, kSizes>(), a, b, groups, rows, columns, sums, stride,
-                        accumulate);
+  multiply_sized<Lanes>(Sizes<Lanes>(), a, b, groups, rows, columns, sums, stride, accumulate);
+}
+
+/// The product::MultiplyFlushFunction of an engine with int32 sums. They pass through memory: with the widening in the
+/// same function GCC 12 spills sums in the loop over the depth.
+template <class Lanes>
+void multiply_flush(const std::byte* a, const std::byte* b, std::int64_t groups, int rows, int columns,
+                    std::int64_t* sums, std::int64_t stride, int shift) {
+  alignas(64) std::int32_t block[Lanes::kRowWidth * Lanes::kColumnWidth];
+  multiply<Lanes>(a, b, groups, rows, columns, block, Lanes::kColumnWidth, false);
+  for (int r = 0; r < rows; ++r) {
+    for (int j = 0; j < columns; j += Lanes::kLanes) {
+      Lanes::add_shifted(sums + r * stride + j, Lanes::load_sum(block + r * Lanes::kColumnWidth + j), shift);
+    }
+  }
 }
 
 template <class Lanes>
@@ -67,6 +92,7 @@ constexpr product::Engine make_engine(const char* instructions, product::PackedT
   // 36 KiB of columns: with the rows that pass by, what a 48 KiB cache of level 1 holds.
   engine.block_groups = 36 * 1024 / (Lanes::kColumnWidth * Lanes::kGroupBytes) / 16 * 16;
   engine.multiply[0][0] = engine.multiply[0][1] = engine.multiply[1][0] = engine.multiply[1][1] = &multiply<Lanes>;
+  if constexpr (std::is_same_v<typename Lanes::Sum, std::int32_t>) engine.multiply_flush = &multiply_flush<Lanes>;
   return engine;
 }
 

@@ -29,19 +29,18 @@ struct GridDecoder {
 template <bool kSameExponents>
 struct FloatDecoder {
   FloatSink<true, kSameExponents> sink;
-  __m128i sign_shift;
-  Int magnitude_bits, largest_number, infinity, nan_code;
+  Int sign_shift, magnitude_bits, largest_number, infinity, nan_code;
 
   DYADIC_INLINE explicit FloatDecoder(const RoundPlan& plan)
       : sink(plan, RoundJob{}),
-        sign_shift(_mm_cvtsi32_si128(32 - plan.width)),
+        sign_shift(count_of(32 - plan.width)),
         magnitude_bits(splat((1U << (plan.width - 1)) - 1)),
         largest_number(splat(plan.largest_number)),
         infinity(splat(plan.infinity)),
         nan_code(splat(plan.nan_code)) {}
   DYADIC_INLINE Float decode(Int codes) const {
     const Int magnitudes = both(codes, magnitude_bits);
-    const Int sign = both(left(codes, sign_shift), splat(0x80000000));
+    const Int sign = both(left_each(codes, sign_shift), splat(0x80000000));
     const Int numbers = either(sink.value_bits(magnitudes), sign);
     const Mask nan = either(greater(magnitudes, largest_number), is_equal(codes, nan_code));
     const Int all = select(is_equal(magnitudes, infinity), either(splat(0x7F800000), sign), numbers);
@@ -73,12 +72,13 @@ void run_dequantize(const RoundPlan& plan, CodeType type, const void* codes, std
 struct GridCounter {
   Int zero_code, offset, min_code, max_code, below_half;
 
+  // Codes may reach 2^31 - 1, which as a magnitude means "never".
   DYADIC_INLINE explicit GridCounter(const RoundPlan& plan)
       : zero_code(splat(plan.zero_code)),
         offset(splat(static_cast<std::uint32_t>(plan.offset))),
         min_code(splat(static_cast<std::uint32_t>(plan.min_code))),
         max_code(splat(static_cast<std::uint32_t>(plan.max_code))),
-        below_half(splat(plan.half_range - 1)) {}
+        below_half(splat(plan.half_range == RoundPlan::kNever ? 0xFFFFFFFF : plan.half_range - 1)) {}
   DYADIC_INLINE void count(Int codes, LaneCounts& lanes) const {
     lanes.zeros = increment_where(is_equal(codes, zero_code), lanes.zeros);
     lanes.largest = increment_where(either(is_equal(codes, max_code), is_equal(codes, min_code)), lanes.largest);

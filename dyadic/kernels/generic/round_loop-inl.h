@@ -4,21 +4,23 @@
 template <RandomKind kRandom, typename Source>
 struct Decision {
   Int threshold, negative_flip, odd_flip, random_offset;
+  bool whole_words;
 
   DYADIC_INLINE explicit Decision(const RoundPlan& plan)
       : threshold(splat(plan.threshold)),
         negative_flip(splat(plan.negative_flip)),
         odd_flip(splat(plan.odd_flip)),
-        random_offset(splat(plan.random_offset)) {}
+        random_offset(splat(plan.random_offset)),
+        whole_words(plan.random_bits == 32) {}
 
   /// The magnitude after rounding. `random`: the random bits at the top of each lane.
   DYADIC_INLINE Int round(const Parts& parts, Int random) const {
     const Int one = splat(1);
     Int fraction = parts.fraction;
-    if constexpr (Source::kLost && kRandom != RandomKind::from_zero) {
-      // 32 random bits reach down to the lost bits' place; fewer leave the lowest bit of the threshold zero.
-      if constexpr (kRandom == RandomKind::none) fraction = either(fraction, min_unsigned(parts.lost, one));
-    }
+    // With fewer than 32 random bits the lowest bit of the threshold is zero, and lost bits may stand in the lowest of
+    // the fraction.
+    const bool lost_in_fraction = kRandom == RandomKind::none || (kRandom == RandomKind::from_lower && !whole_words);
+    if (Source::kLost && lost_in_fraction) fraction = either(fraction, min_unsigned(parts.lost, one));
     Int limit = threshold;
     if constexpr (kRandom == RandomKind::none) {
       limit = flip_where(parts.negative, limit, negative_flip);
@@ -30,7 +32,7 @@ struct Decision {
       if constexpr (kRandom == RandomKind::from_lower) limit = select(parts.negative, bits_set, limit);
     }
     Mask up = greater_unsigned(fraction, limit);
-    if constexpr (kRandom == RandomKind::from_lower) {
+    if (kRandom == RandomKind::from_lower && whole_words) {
       const Mask tied = without(is_equal(fraction, limit), is_zero(parts.lost));
       up = either(up, both(tied, parts.negative));
     }
@@ -47,7 +49,8 @@ DYADIC_INLINE Int load_random(const std::byte* words, std::int64_t i, int bits_e
 }
 
 /// Elements whose random words are made at a time: they stay in the first-level cache.
-constexpr std::int64_t kRandomChunk = 1024;
+constexpr std::int64_t kRandomChunk = 512;
+constexpr std::int64_t kPrefetchBytes = 4096;
 
 struct RandomBuffer {
   // One word more per element than needed, for the block in which a chunk begins and the lanes after its end.
@@ -84,6 +87,8 @@ bool round_loop(const RoundPlan& plan, const RoundJob& job, RoundingCounts& coun
     if constexpr (kRandom != RandomKind::none) words = random.fill(job, begin, end - begin, plan.random_bits);
     std::int64_t i = begin;
     for (; i + kLanes <= end; i += kLanes) {
+      // The hardware's prefetcher stands still while random words are made, and at page borders.
+      _mm_prefetch(reinterpret_cast<const char*>(in + i) + kPrefetchBytes, _MM_HINT_T0);
       const Parts parts = source.read(in + i, bias == nullptr ? nullptr : bias + i);
       const Int bits_set = kRandom == RandomKind::none ? zero() : load_random(words, i - begin, plan.random_bits);
       sink.template put<Source::kNan>(out + i * out_bytes, decision.round(parts, bits_set), parts);

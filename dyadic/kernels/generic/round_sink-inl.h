@@ -85,8 +85,7 @@ template <bool kValues, bool kSameExponents>
 struct FloatSink {
   const RoundPlan& plan;
   bool stream;
-  Int below_notable, value_exponent, least_normal;
-  __m128i value_shift, sign_shift;
+  Int below_notable, value_exponent, least_normal, value_shift, sign_shift;
   LaneCounts lanes;
 
   DYADIC_INLINE FloatSink(const RoundPlan& round_plan, const RoundJob& job)
@@ -95,11 +94,11 @@ struct FloatSink {
         below_notable(splat(plan.notable - 1)),
         value_exponent(splat(static_cast<std::uint32_t>(plan.min_exponent + 126) << 23)),
         least_normal(splat(1U << plan.mantissa_bits)),
-        value_shift(_mm_cvtsi32_si128(23 - plan.mantissa_bits)),
-        sign_shift(_mm_cvtsi32_si128(32 - plan.width)) {}
+        value_shift(count_of(23 - plan.mantissa_bits)),
+        sign_shift(count_of(32 - plan.width)) {}
 
   DYADIC_INLINE Int value_bits(Int rounded) const {
-    const Int shifted = left(rounded, value_shift);
+    const Int shifted = left_each(rounded, value_shift);
     if constexpr (kSameExponents) return shifted;
     const Int normal = add(shifted, value_exponent);
     // A subnormal is what it adds to the least normal number.
@@ -114,7 +113,7 @@ struct FloatSink {
     const Mask zeros = is_zero(rounded);
     lanes.zeros = increment_where(zeros, lanes.zeros);
     if (plan.unsigned_zero) sign = zero_where(zeros, sign);
-    Int result = kValues ? either(value_bits(rounded), sign) : either(rounded, right(sign, sign_shift));
+    Int result = kValues ? either(value_bits(rounded), sign) : either(rounded, right_each(sign, sign_shift));
     const Mask notable = greater(rounded, below_notable);
     if (__builtin_expect(any(notable), 0)) result = look_again(result, rounded, parts);
     if constexpr (kValues) store_values(out, as_float(result), stream);
@@ -134,7 +133,6 @@ struct FloatSink {
     lanes.largest = increment_where(ordinary_largest, lanes.largest);
     lanes.half_range = increment_where(ordinary_half, lanes.half_range);
     lanes.overflowed = increment_where(beyond, lanes.overflowed);
-    lanes.nonfinite = increment_where(nan, lanes.nonfinite);
     result = replace(result, finite_beyond, SpecialLanes(plan.overflow, parts.negative));
     result = replace(result, infinite, SpecialLanes(plan.infinite, parts.negative));
     return replace(result, nan, SpecialLanes(plan.nan, parts.negative));

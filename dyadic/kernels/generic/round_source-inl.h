@@ -10,6 +10,11 @@ struct Parts {
   Mask nan;  // only if the source says kNan
 };
 
+DYADIC_INLINE Int count_of(int bits_shifted) { return splat(static_cast<std::uint32_t>(bits_shifted)); }
+DYADIC_INLINE WideInt wide_count_of(int bits_shifted) {
+  return wide_splat(static_cast<std::uint64_t>(std::int64_t{bits_shifted}));
+}
+
 /// A float accumulator and its bias: one float32 addition.
 DYADIC_INLINE Float read_sum(const float* in, const float* bias) {
   return bias == nullptr ? load_float(in) : add(load_float(in), load_float(bias));
@@ -79,17 +84,17 @@ struct FloatToShorter {
   static constexpr bool kBase = false;
   static constexpr bool kNan = false;
 
-  __m128i drop, keep;
+  Int drop, keep;
 
   DYADIC_INLINE FloatToShorter(const RoundPlan& plan, const RoundJob&)
-      : drop(_mm_cvtsi32_si128(23 - plan.mantissa_bits)), keep(_mm_cvtsi32_si128(9 + plan.mantissa_bits)) {}
+      : drop(count_of(23 - plan.mantissa_bits)), keep(count_of(9 + plan.mantissa_bits)) {}
 
   DYADIC_INLINE Parts read(const float* in, const float* bias) const {
     Parts parts;
     parts.raw = bits(read_sum(in, bias));
     const Int absolute = both(parts.raw, splat(0x7FFFFFFF));
-    parts.whole = right(absolute, drop);
-    parts.fraction = left(absolute, keep);
+    parts.whole = right_each(absolute, drop);
+    parts.fraction = left_each(absolute, keep);
     parts.negative = negative(parts.raw);
     return parts;
   }
@@ -105,20 +110,19 @@ struct FloatToNarrower {
   static constexpr bool kBase = true;
   static constexpr bool kNan = false;
 
-  Int least_exponent, drop;
-  __m128i mantissa_bits;
+  Int least_exponent, drop, mantissa_bits;
 
   DYADIC_INLINE FloatToNarrower(const RoundPlan& plan, const RoundJob&)
       : least_exponent(splat(static_cast<std::uint32_t>(plan.min_exponent + 127))),
         drop(splat(static_cast<std::uint32_t>(23 + 7 - plan.mantissa_bits))),
-        mantissa_bits(_mm_cvtsi32_si128(plan.mantissa_bits)) {}
+        mantissa_bits(count_of(plan.mantissa_bits)) {}
 
   DYADIC_INLINE Parts read(const float* in, const float* bias) const {
     Parts parts;
     parts.raw = bits(read_sum(in, bias));
     const Unpacked number = unpack(parts.raw);
     const Int above = subtract(number.exponent, least_exponent);
-    parts.base = left(max_signed(above, zero()), mantissa_bits);
+    parts.base = left_each(max_signed(above, zero()), mantissa_bits);
     split<kRandom>(number.significand, subtract(drop, min_signed(above, zero())), parts);
     parts.negative = negative(parts.raw);
     return parts;
@@ -177,15 +181,15 @@ struct IntToGrid {
   static constexpr bool kNan = false;
 
   int shift;  // right; negative: left
-  __m128i left_count, right_count, fraction_count, lost_count;
+  Int left_count, right_count, fraction_count, lost_count;
   Int largest_shifted;  // what is still below 2^31 after the shift to the left
 
   DYADIC_INLINE IntToGrid(const RoundPlan& plan, const RoundJob& job)
       : shift(std::max(plan.step_exponent - job.exponent, -31)),
-        left_count(_mm_cvtsi32_si128(-shift)),
-        right_count(_mm_cvtsi32_si128(shift > 32 ? shift - 32 : shift)),
-        fraction_count(_mm_cvtsi32_si128(32 - shift)),
-        lost_count(_mm_cvtsi32_si128(std::max(64 - shift, 0))),
+        left_count(count_of(-shift)),
+        right_count(count_of(shift > 32 ? shift - 32 : shift)),
+        fraction_count(count_of(32 - shift)),
+        lost_count(count_of(std::max(64 - shift, 0))),
         largest_shifted(splat(1U << std::min(31, 31 + shift))) {}
 
   DYADIC_INLINE Parts read(const std::int32_t* in, const std::int32_t* bias) const {
@@ -195,15 +199,15 @@ struct IntToGrid {
     parts.negative = negative(sum);
     parts.lost = zero();
     if (shift <= 0) {
-      parts.whole = left(min_unsigned(absolute, largest_shifted), left_count);
+      parts.whole = left_each(min_unsigned(absolute, largest_shifted), left_count);
       parts.fraction = zero();
     } else if (shift <= 32) {
-      parts.whole = right(absolute, right_count);
-      parts.fraction = left(absolute, fraction_count);
+      parts.whole = right_each(absolute, right_count);
+      parts.fraction = left_each(absolute, fraction_count);
     } else {
       parts.whole = zero();
-      parts.fraction = right(absolute, right_count);
-      parts.lost = left(absolute, lost_count);
+      parts.fraction = right_each(absolute, right_count);
+      parts.lost = left_each(absolute, lost_count);
     }
     return parts;
   }
@@ -220,24 +224,22 @@ struct LongToGrid {
 
   // Terms below 2^61 after their shift have a sum that fits.
   struct Shifted {
-    __m128i count, check;
-    WideInt room;
+    WideInt count, check, room;
   };
   int shift;
-  __m128i left_count, right_count, fraction_count, lost_count;
-  WideInt largest_shifted;
+  WideInt left_count, right_count, fraction_count, lost_count, largest_shifted;
   Shifted sum_shift, bias_shift;
   WideInt outside;
 
   static DYADIC_INLINE Shifted shifted(int count) {
-    return {_mm_cvtsi32_si128(count), _mm_cvtsi32_si128(62 - count), wide_splat(std::uint64_t{1} << (61 - count))};
+    return {wide_count_of(count), wide_count_of(62 - count), wide_splat(std::uint64_t{1} << (61 - count))};
   }
   DYADIC_INLINE LongToGrid(const RoundPlan& plan, const RoundJob& job)
       : shift(std::max(plan.step_exponent - job.exponent, -31)),
-        left_count(_mm_cvtsi32_si128(-shift)),
-        right_count(_mm_cvtsi32_si128(shift)),
-        fraction_count(_mm_cvtsi32_si128(std::abs(32 - shift))),
-        lost_count(_mm_cvtsi32_si128(std::max(96 - shift, 0))),
+        left_count(wide_count_of(-shift)),
+        right_count(wide_count_of(shift)),
+        fraction_count(wide_count_of(std::abs(32 - shift))),
+        lost_count(wide_count_of(std::max(96 - shift, 0))),
         largest_shifted(wide_splat(std::uint64_t{1} << std::min(31, 31 + shift))),
         sum_shift(shifted(job.sum_shift)),
         bias_shift(shifted(job.bias_shift)),

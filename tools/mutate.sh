@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Proves that the tests can fail: applies one-line mutations, one at a time, to a scratch copy of the tree, rebuilds the
+# test program that should notice, and runs the tests that must turn red. A mutant that survives is a failure, and so is
+# a mutation that no longer changes its file or tests that are red without it.
+#
+#   tools/mutate.sh [WORD]      only mutations whose line contains WORD, e.g. "codec.cc"
+#
+# Environment: CXX, JOBS (2), MUTATE_DIR (a directory to keep between runs; otherwise a temporary one is removed).
+set -u -o pipefail
+
+# file ;; sed expression ;; test program ;; GoogleTest filter
+# To add one: copy a line of the source into the left side of s, break it on the right side, name the tests.
+mutations() {
+  cat <<'TABLE'
+dyadic/formats/codec.cc ;; s/kHalf = kOne \/ 2;/kHalf = kOne \/ 4;/ ;; conformance ;; *RoundsEveryHalfWayPoint*/q6_4s
+dyadic/formats/codec.cc ;; s/case Rounding::rne: return above_half || (tie && odd);/case Rounding::rne: return above_half || (tie \&\& !odd);/ ;; conformance ;; *RoundsEveryHalfWayPoint*/float8_e4m3fn
+dyadic/formats/codec.cc ;; s/case Rounding::rna: return above_half || tie;/case Rounding::rna: return above_half;/ ;; conformance ;; *RoundsEveryHalfWayPoint*/q6_4s
+dyadic/formats/codec.cc ;; s/(tie && negative)/(tie \&\& !negative)/ ;; conformance ;; *RoundsEveryHalfWayPoint*/q1_7
+dyadic/formats/codec.cc ;; s/case Rounding::ro: return !odd;/case Rounding::ro: return odd;/ ;; conformance ;; *RoundsEveryHalfWayPoint*/float16
+dyadic/formats/codec.cc ;; s/case Rounding::rd: return negative;/case Rounding::rd: return false;/ ;; conformance ;; *RoundsEveryHalfWayPoint*/uint8_0_02_128
+dyadic/formats/codec.cc ;; s/(distance + half_unit) >>/distance >>/ ;; conformance ;; *SixteenRandomBitsAndAHalf*/q2_6s
+dyadic/formats/codec.cc ;; s/random + t >= std/random + t > std/ ;; conformance ;; *EightRandomBits*/ternary
+dyadic/formats/codec.cc ;; s/from_upper = negative && !format.is_sign_symmetric();/from_upper = false;/ ;; conformance ;; *EightRandomBits*/q1_7
+dyadic/formats/codec.cc ;; s/- steps.fraction - (steps.sticky ? 1 : 0) : steps.fraction;/- steps.fraction : steps.fraction;/ ;; formats ;; Encode.StickyBitBreaksTies
+dyadic/formats/codec.cc ;; s/return rounding == Rounding::rtz || rounding == Rounding::ro ||/return rounding == Rounding::ro ||/ ;; conformance ;; *FollowsItsOverflowPolicies/float8_e5m2
+dyadic/formats/codec.cc ;; s/if (format.specials == Specials::uz && magnitude_code == 0) return 0;// ;; conformance ;; *float8_e4m3fnuz
+dyadic/formats/codec.cc ;; s/Family::discrete ? format.code_offset : 0;/Family::discrete ? 0 : 0;/ ;; conformance ;; *RoundsEveryHalfWayPoint*/ternary
+dyadic/formats/codec.cc ;; s/std::max(top, format.min_exponent());/top;/ ;; conformance ;; *RoundsEveryHalfWayPoint*/float8_e5m2
+dyadic/formats/codec.cc ;; s/steps.sticky |= quotient \* divisor != scaled;// ;; conformance ;; *RoundsEveryHalfWayPoint*/z2_0_75
+dyadic/formats/codec.cc ;; s/steps.sticky |= (scaled << -shift) != number.magnitude;// ;; conformance ;; *RoundsEveryHalfWayPoint*/q8_8
+dyadic/formats/codec.cc ;; s/std::max(field, 1) - format.bias/field - format.bias/ ;; conformance ;; *EveryCodeDecodesToItsValueAndBack/float4_e2m1fn
+dyadic/formats/codec.cc ;; s/exact_number(static_cast<float>(value) \/ /exact_number(value \/ / ;; formats ;; Encode.AffineScalesDivideInFloat32
+dyadic/formats/codec.cc ;; s/std::min(gap - room, 64)/std::min(gap - room, 63)/ ;; formats ;; ExactSum.*
+dyadic/formats/codec.cc ;; s/number.magnitude << left)/number.magnitude)/ ;; conformance ;; *FollowsItsOverflowPolicies/q2_14
+dyadic/formats/codec.cc ;; s/(number.negative ? 1 : 0)) & 1) != 0;/0) \& 1) != 0;/ ;; conformance ;; *FollowsItsOverflowPolicies/binary
+dyadic/formats/codec.cc ;; s/return {.code = with_sign(format, limit, number.negative), .overflowed = true};/return {.code = limit, .overflowed = true};/ ;; formats ;; Encode.FloatRanges*
+dyadic/formats/format.cc ;; s/return all_ones - 1;/return all_ones;/ ;; formats ;; FormatTable.*
+dyadic/formats/format.cc ;; s/if (rounding) fail(text, "two roundings");// ;; formats ;; ParseFormat.*
+dyadic/formats/format.cc ;; s/ranged.step_exponent = range - format.width + 1;/ranged.step_exponent = range - format.width;/ ;; formats ;; WithRange.*
+dyadic/formats/table.cc ;; s/kMaxWidth = 32;/kMaxWidth = 33;/ ;; formats ;; ParseFormat.*
+dyadic/formats/table.cc ;; s/(symmetric ? 1 : 0)/0/ ;; formats ;; FormatTable.*
+dyadic/formats/table.cc ;; s/"float8_e4m3b11fnuz", 4, 3, 11,/"float8_e4m3b11fnuz", 4, 3, 8,/ ;; formats ;; FormatTable.*
+dyadic/formats/describe.cc ;; s/format.has_zero ? 1 : 0)/1)/ ;; formats ;; FormatTable.*
+dyadic/base/philox.h ;; s/0xBB67AE85/0xBB67AE86/ ;; base ;; Philox.*
+dyadic/base/philox.h ;; s/(first % 32)) &/(first % 16)) \&/ ;; base ;; RandomBits.*
+dyadic/base/parallel.cc ;; s/grains \* (part + 1) \/ parts/grains * part \/ parts/ ;; base ;; ParallelFor.*
+dyadic/base/parallel.cc ;; s/ || omp_in_parallel() != 0// ;; base ;; ParallelFor.CallsInside*
+dyadic/base/nearest_name.cc ;; s/at(i - 2, j - 2) + 1/at(i - 2, j - 2) + 2/ ;; base ;; EditDistance.*
+TABLE
+}
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+scratch=${MUTATE_DIR:-}
+if [[ -z $scratch ]]; then
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+fi
+tree=$scratch/tree
+build=$scratch/build
+mkdir -p "$tree"
+# Only what is compiled; existing copies keep their times, so that a kept directory builds little.
+(cd "$root" && tar -cf - CMakeLists.txt VERSION bench cli cmake dyadic tests) | tar -xf - -C "$tree" || exit 1
+
+launcher=()
+if command -v ccache > /dev/null; then
+  export CCACHE_BASEDIR=$scratch
+  launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+fi
+cmake -S "$tree" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1" -DDYADIC_TESTS=ON \
+  "${launcher[@]}" > "$scratch/configure.log" 2>&1 || { tail -20 "$scratch/configure.log"; exit 1; }
+
+build_program() { ninja -C "$build" -j "${JOBS:-2}" "test_$1" > "$scratch/build.log" 2>&1; }
+# A mutant may loop for ever: that counts as noticed.
+run_tests() { timeout 300 "$build/tests/test_$1" "--gtest_filter=$2" --gtest_brief=1 > "$scratch/test.log" 2>&1; }
+
+mapfile -t table < <(mutations | grep -F -- "${1:-}")
+declare -A programs=()
+for line in "${table[@]}"; do
+  program=$(awk -F ' ;; ' '{ print $3 }' <<< "$line")
+  programs[$program]=1
+done
+for program in "${!programs[@]}"; do
+  build_program "$program" || { echo "test_$program does not build:"; tail -20 "$scratch/build.log"; exit 1; }
+done
+
+survived=0
+for line in "${table[@]}"; do
+  IFS=$'\t' read -r file expression program filter < <(awk -F ' ;; ' -v OFS='\t' '{ print $1, $2, $3, $4 }' <<< "$line")
+  verdict=
+  if ! run_tests "$program" "$filter" || ! grep -q 'PASSED  \] [1-9]' "$scratch/test.log"; then
+    verdict="BROKEN    the tests are not green without the mutation, or there are none"
+  else
+    cp -p "$tree/$file" "$scratch/original"
+    sed -i "$expression" "$tree/$file"
+    if cmp -s "$tree/$file" "$scratch/original"; then
+      verdict="STALE     the expression changes nothing"
+    elif ! build_program "$program"; then
+      verdict="BROKEN    the mutant does not compile"
+    elif run_tests "$program" "$filter"; then
+      verdict="SURVIVED"
+    fi
+    cp "$scratch/original" "$tree/$file"  # without -p: newer than the mutant's object file
+    build_program "$program" || { echo "the tree does not build after $line"; exit 1; }
+  fi
+  [[ -n $verdict ]] && survived=$((survived + 1))
+  printf '%-9s %s: %s\n' "${verdict:-killed}" "$file" "$expression"
+done
+echo "${#table[@]} mutants, $((${#table[@]} - survived)) killed"
+((survived == 0))
