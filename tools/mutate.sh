@@ -26,7 +26,7 @@ dyadic/formats/codec.cc ;; s/return rounding == Rounding::rtz || rounding == Rou
 dyadic/formats/codec.cc ;; s/if (format.specials == Specials::uz && magnitude_code == 0) return 0;// ;; conformance ;; *float8_e4m3fnuz
 dyadic/formats/codec.cc ;; s/Family::discrete ? format.code_offset : 0;/Family::discrete ? 0 : 0;/ ;; conformance ;; *RoundsEveryHalfWayPoint*/ternary
 dyadic/formats/codec.cc ;; s/std::max(top, format.min_exponent());/top;/ ;; conformance ;; *RoundsEveryHalfWayPoint*/float8_e5m2
-dyadic/formats/codec.cc ;; s/steps.sticky |= quotient \* divisor != scaled;// ;; conformance ;; *RoundsEveryHalfWayPoint*/z2_0_75
+dyadic/formats/codec.cc ;; s/steps.sticky |= quotient \* divisor != scaled;// ;; formats ;; Encode.RemaindersOfOddScales*
 dyadic/formats/codec.cc ;; s/steps.sticky |= (scaled << -shift) != number.magnitude;// ;; conformance ;; *RoundsEveryHalfWayPoint*/q8_8
 dyadic/formats/codec.cc ;; s/std::max(field, 1) - format.bias/field - format.bias/ ;; conformance ;; *EveryCodeDecodesToItsValueAndBack/float4_e2m1fn
 dyadic/formats/codec.cc ;; s/exact_number(static_cast<float>(value) \/ /exact_number(value \/ / ;; formats ;; Encode.AffineScalesDivideInFloat32

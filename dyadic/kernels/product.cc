@@ -21,9 +21,9 @@ const EngineSet& engines_of(Isa isa) {
 }  // namespace product
 
 SumType integer_sum_type(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t max_bias) {
-  const __int128 most = static_cast<__int128>(max_a) * max_b * depth + max_bias;
-  if (most <= std::numeric_limits<std::int32_t>::max()) return SumType::i32;
-  if (most <= std::numeric_limits<std::int64_t>::max()) return SumType::i64;
+  using product::sums_fit;
+  if (sums_fit(depth, max_a, max_b, max_bias, std::numeric_limits<std::int32_t>::max())) return SumType::i32;
+  if (sums_fit(depth, max_a, max_b, max_bias, std::numeric_limits<std::int64_t>::max())) return SumType::i64;
   throw UsageError("sums of " + std::to_string(depth) + " products of at most " + std::to_string(max_a) + " * " +
                    std::to_string(max_b) + " and a bias do not fit 64 bits: choose narrower formats");
 }

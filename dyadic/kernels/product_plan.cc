@@ -50,10 +50,6 @@ Range range_of(const IntegerOperand& operand) {
           std::clamp(std::max(one, other), -operand.max_magnitude, operand.max_magnitude)};
 }
 
-bool sums_fit(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t most) {
-  return static_cast<__int128>(max_a) * max_b * depth <= most;
-}
-
 PlannedOperand planned(const IntegerOperand& operand, const Range& range, std::int64_t rows, std::int64_t depth) {
   PlannedOperand out;
   out.source = {operand.codes, operand.type,       operand.row_stride, operand.depth_stride, rows,
@@ -81,7 +77,7 @@ void plan_pairs(ProductPlan& plan, std::int64_t depth, const Range& a, const Ran
   plan.products[0] = {0, 0, 0, multiply};
   const std::int64_t max_a = std::max<std::int64_t>(1, a.magnitude());
   const std::int64_t max_b = std::max<std::int64_t>(1, b.magnitude());
-  if (sums_fit(depth, max_a, max_b, kMaxInt32)) return;
+  if (sums_fit(depth, max_a, max_b, 0, kMaxInt32)) return;
   plan.flush_depth = kMaxInt32 / (max_a * max_b);
   if (plan.flush_depth >= kShortestFlush) return;
   const bool split_a = max_a >= max_b;
@@ -104,7 +100,7 @@ void plan_bytes(ProductPlan& plan, std::int64_t depth, const Range& a, const Ran
   if (!a.within(0, 255)) shift_integers(plan.a, 128);
   if (!b.within(-128, 127)) shift_integers(plan.b, -128);
   // An int32 result is right modulo 2^32 whatever the shifted sums do on the way.
-  if (plan.type == SumType::i64 && !sums_fit(depth, 255, 128, kMaxInt32)) plan.flush_depth = kMaxInt32 / (255 * 128);
+  if (plan.type == SumType::i64 && !sums_fit(depth, 255, 128, 0, kMaxInt32)) plan.flush_depth = kMaxInt32 / (255 * 128);
 }
 
 /// Tiles multiply bytes of any signs into wrapping int32 sums. Wider operands have two digits: the high one signed as
@@ -147,15 +143,21 @@ void plan_tiles(ProductPlan& plan, std::int64_t depth, const Range& a, const Ran
     }
     largest = std::max(largest, step);
   }
-  if (plan.product_count > 1 || !sums_fit(depth, largest, 1, kMaxInt32)) plan.flush_depth = kMaxInt32 / largest;
+  if (plan.product_count > 1 || !sums_fit(depth, largest, 1, 0, kMaxInt32)) plan.flush_depth = kMaxInt32 / largest;
 }
 
 }  // namespace
 
+bool sums_fit(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t max_bias, std::int64_t most) {
+  __int128 sum = 0;  // three factors may exceed even 128 bits
+  return !__builtin_mul_overflow(static_cast<__int128>(max_a) * max_b, static_cast<__int128>(depth), &sum) &&
+         sum <= most - max_bias;
+}
+
 void check_integer_product(std::int64_t depth, const IntegerOperand& a, const IntegerOperand& b, SumType type) {
   if (a.type == CodeType::f32 || b.type == CodeType::f32) throw UsageError("integer product: operands must be codes");
   if (type == SumType::f32) throw UsageError("integer product: sums are int32 or int64");
-  if (!sums_fit(depth, a.max_magnitude, b.max_magnitude, type == SumType::i32 ? kMaxInt32 : kMaxInt64)) {
+  if (!sums_fit(depth, a.max_magnitude, b.max_magnitude, 0, type == SumType::i32 ? kMaxInt32 : kMaxInt64)) {
     throw UsageError("integer product: " + std::to_string(depth) + " products of at most " +
                      std::to_string(a.max_magnitude) + " * " + std::to_string(b.max_magnitude) +
                      " do not fit the sums; ask integer_sum_type");
@@ -181,7 +183,7 @@ ProductPlan plan_integer_product(const EngineSet& set, std::int64_t m, std::int6
   } else if (set.pairs != nullptr && range_a.is_int16() && range_b.is_int16()) {
     plan_pairs(plan, depth, range_a, range_b);
   } else {
-    const bool exact = sums_fit(depth, range_a.magnitude(), range_b.magnitude(), kMaxFloat64);
+    const bool exact = sums_fit(depth, range_a.magnitude(), range_b.magnitude(), 0, kMaxFloat64);
     plan.engine = exact ? set.float64 : set.int64;
     plan.products[0] = {0, 0, 0, plan.engine->multiply[0][0]};
   }

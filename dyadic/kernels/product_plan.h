@@ -38,6 +38,9 @@ struct ProductPlan {
   SumType type = SumType::i32;
 };
 
+/// depth * max_a * max_b + max_bias <= most, all non-negative.
+bool sums_fit(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t max_bias, std::int64_t most);
+
 /// Throws UsageError if |sums| may exceed `type`.
 ProductPlan plan_integer_product(const EngineSet& set, std::int64_t m, std::int64_t n, std::int64_t depth,
                                  const IntegerOperand& a, const IntegerOperand& b, SumType type);

@@ -109,12 +109,25 @@ void plan_floating(const Format& format, RoundPlan& plan) {
     plan.half_range = static_cast<std::uint32_t>(power_of_two_code(format, format.range - 1));
   }
   plan.notable = std::min({plan.limit + 1, plan.largest, plan.half_range});
+  plan.notable_value = static_cast<float>(decode(format, std::min(plan.notable, largest_finite)));
   plan.reads = true;
   plan.rounds = format.overflow != Overflow::error;
   if (!plan.rounds) return;
   plan.overflow = special(format, 0x1p900);
   plan.infinite = special(format, std::numeric_limits<double>::infinity());
   plan.nan = special(format, std::numeric_limits<double>::quiet_NaN());
+}
+
+/// Where the arithmetic of float32 can do the rounding (generic/round_fast-inl.h).
+bool has_shortcut(const Format& format, const RoundPlan& plan) {
+  const Rounding rounding = format.rounding;
+  if (rounding != Rounding::rne && rounding != Rounding::sr16 && rounding != Rounding::sr8) return false;
+  constexpr std::uint32_t kExactInFloat = 1 << 22;
+  if (plan.grid) {
+    return !plan.zero_is_largest && std::max(plan.positive_limit, plan.negative_limit) < kExactInFloat &&
+           (format.family != Family::discrete || (format.code_offset & 1) == 0);
+  }
+  return !plan.same_exponents && !plan.unsigned_zero && plan.mantissa_bits <= 22;
 }
 
 RoundPlan make_round_plan(const Format& format) {
@@ -125,6 +138,7 @@ RoundPlan make_round_plan(const Format& format) {
   if (format.is_grid()) plan_grid(format, plan);
   else plan_floating(format, plan);
   if (format.overflow == Overflow::wrap || format.overflow == Overflow::error) plan.rounds = false;
+  plan.shortcut = plan.rounds && has_shortcut(format, plan);
   return plan;
 }
 

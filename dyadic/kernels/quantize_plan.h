@@ -20,8 +20,9 @@ namespace dyadic {
 enum class RandomKind : std::uint8_t { none, from_zero, from_lower };
 
 struct RoundPlan {
-  bool rounds = false;  // vector kernels round float32 to it, and doubles and sums if it is a dyadic grid
-  bool reads = false;   // they decode and count its codes
+  bool rounds = false;    // vector kernels round float32 to it, and doubles and sums if it is a dyadic grid
+  bool shortcut = false;  // round_fast-inl.h may be tried first
+  bool reads = false;     // they decode and count its codes
   bool grid = false;
   int code_bytes = 4;
 
@@ -57,6 +58,7 @@ struct RoundPlan {
   std::uint32_t largest_number = 0;  // infinity, or the largest finite magnitude
   std::uint32_t limit = 0;
   std::uint32_t notable = 0;
+  float notable_value = 0;
   /// What becomes of numbers that no code stands for: code, value (float32 bits) and what counters say of it, for
   /// positive numbers [0] and negative ones [1].
   struct Special {

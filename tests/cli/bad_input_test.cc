@@ -1,6 +1,7 @@
 // Files that are not what they should be, as the user of the program meets them: one line, the right exit code, nothing
 // lost. The readers' own tests go through every defect; here each kind has one.
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <csignal>
@@ -84,9 +85,17 @@ TEST_F(BadInput, ALabelAbove9) {
   expect_error(train(), 65, "t10k-labels-idx1-ubyte");
 }
 
-TEST_F(BadInput, AGzipFileThatIsNone) {
-  std::filesystem::rename(data_file("train-images-idx3-ubyte"), data_file("train-images-idx3-ubyte.gz"));
-  expect_error(train(), 65, "train-images-idx3-ubyte.gz");
+TEST_F(BadInput, AGzipFileWithTrailingGarbage) {
+  const std::string plain = data_file("t10k-labels-idx1-ubyte");
+  const std::string bytes = read_text_file(plain);
+  const gzFile file = gzopen((plain + ".gz").c_str(), "wb");
+  ASSERT_EQ(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())), static_cast<int>(bytes.size()));
+  ASSERT_EQ(gzclose(file), Z_OK);
+  std::filesystem::remove(plain);
+  ASSERT_EQ(train().code, 0);
+  std::filesystem::remove_all(directory_ / "run");
+  write_file_atomically(plain + ".gz", std::string_view(read_text_file(plain + ".gz") + "garbage"));
+  expect_error(train(), 65, "t10k-labels-idx1-ubyte.gz");
 }
 
 TEST_F(BadInput, AnEmptyDataDirectory) {
@@ -94,7 +103,7 @@ TEST_F(BadInput, AnEmptyDataDirectory) {
   expect_error(dyadic({"train", "PI_MNIST", "FLP", "--data", "empty", "--quiet"}), 66, "dyadic data get mnist");
 }
 
-TEST_F(BadInput, ASplitLargerThanTheData) { expect_error(train({"--set", "data.split.train=301"}), 2, "401"); }
+TEST_F(BadInput, ASplitLargerThanTheData) { expect_error(train({"--set", "data.split.train=301"}), 2, "301"); }
 
 TEST_F(BadInput, ARecipeFileThatIsNoText) {
   write_file_atomically(directory_ / "r.toml", std::string_view("\xff\xfe\x00seed", 7));

@@ -122,6 +122,14 @@ TEST(Encode, StickyBitBreaksTies) {
   EXPECT_EQ(encode(parse_format("q8.0s:sr"), just_below_minus_two, 0xFFFFFFFF).code, -2);
 }
 
+TEST(Encode, RemaindersOfOddScalesBreakTies) {
+  // The step is 3/8. The number lies a third of 2^-33 steps above half a step: the quotient says tie, the remainder
+  // not.
+  EXPECT_EQ(encode(parse_format("z2*0.75"), std::ldexp(3.0 * 0x1p32, -36)).code, 2);
+  EXPECT_EQ(encode(parse_format("z2*0.75"), std::ldexp(3.0 * 0x1p32 + 1, -36)).code, 3);
+  EXPECT_EQ(encode(parse_format("z2*0.75"), -std::ldexp(3.0 * 0x1p32 + 1, -36)).code, 1);
+}
+
 TEST(Encode, WideSumsWrapModuloTheWidth) {
   // 2^100 + 5 units of 2^-30 in steps of 1: the low bits come from far below 2^62 steps.
   const ExactNumber wide{.magnitude = (uint128{1} << 100) + (uint128{5} << 30) + (uint128{1} << 29), .exponent = -30};

@@ -73,7 +73,6 @@ TEST(IntegerSumType, ChangesExactlyAtTheLastSumThatFits) {
 TEST(IntegerProduct, RefusesSumsThatMayNotFit) {
   const std::int16_t code = 0;
   const IntegerOperand a{&code, CodeType::i16, 1, 1, 1, 0, 32768};
-  const FloatOperand unused;
   for (const Runner& runner : runners()) {
     Collected sums(1, 1, SumType::i32);
     EXPECT_THROW(runner(1, 1, 2, a, a, SumType::i32, &Collected::consume, &sums), UsageError) << runner.name;

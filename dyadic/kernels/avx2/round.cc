@@ -18,6 +18,7 @@ namespace {
 #include "dyadic/kernels/avx2/vector-inl.h"
 #include "dyadic/kernels/generic/round_source-inl.h"
 #include "dyadic/kernels/generic/round_sink-inl.h"
+#include "dyadic/kernels/generic/round_fast-inl.h"
 #include "dyadic/kernels/generic/round_loop-inl.h"
 #include "dyadic/kernels/generic/round_codes-inl.h"
 // clang-format on

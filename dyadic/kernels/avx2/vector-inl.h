@@ -74,6 +74,21 @@ DYADIC_INLINE Float divide(Float a, Float b) { return _mm256_div_ps(a, b); }
 DYADIC_INLINE Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
 DYADIC_INLINE Float subtract(Float a, Float b) { return _mm256_sub_ps(a, b); }
 
+DYADIC_INLINE Float multiply_add(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
+/// Rounded toward minus infinity: AVX2 has no instructions for it, and code that asks kRoundsDown does not call these.
+constexpr bool kRoundsDown = false;
+template <int = 0>
+Float add_down(Float a, Float b);
+template <int = 0>
+Float multiply_add_down(Float a, Float b, Float c);
+/// Whole numbers: ties to even; the largest not above v.
+DYADIC_INLINE Float to_nearest(Float v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+DYADIC_INLINE Float toward_lower(Float v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+DYADIC_INLINE Int to_int(Float v) { return _mm256_cvtps_epi32(v); }
+DYADIC_INLINE Mask equals(Float a, Float b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_EQ_OQ)); }
+/// a >= b, or one of them is NaN.
+DYADIC_INLINE Mask not_less(Float a, Float b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_NLT_UQ)); }
+
 DYADIC_INLINE Mask negative(Int v) { return _mm256_srai_epi32(v, 31); }
 DYADIC_INLINE Mask is_equal(Int a, Int b) { return _mm256_cmpeq_epi32(a, b); }
 DYADIC_INLINE Mask is_different(Int a, Int b) {

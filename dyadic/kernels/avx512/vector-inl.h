@@ -65,6 +65,25 @@ DYADIC_INLINE Float divide(Float a, Float b) { return _mm512_div_ps(a, b); }
 DYADIC_INLINE Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
 DYADIC_INLINE Float subtract(Float a, Float b) { return _mm512_sub_ps(a, b); }
 
+DYADIC_INLINE Float multiply_add(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
+/// Rounded toward minus infinity.
+constexpr bool kRoundsDown = true;
+DYADIC_INLINE Float add_down(Float a, Float b) {
+  return _mm512_add_round_ps(a, b, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+DYADIC_INLINE Float multiply_add_down(Float a, Float b, Float c) {
+  return _mm512_fmadd_round_ps(a, b, c, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+/// Whole numbers: ties to even; the largest not above v.
+DYADIC_INLINE Float to_nearest(Float v) {
+  return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+DYADIC_INLINE Float toward_lower(Float v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+DYADIC_INLINE Int to_int(Float v) { return _mm512_cvtps_epi32(v); }
+DYADIC_INLINE Mask equals(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+/// a >= b, or one of them is NaN.
+DYADIC_INLINE Mask not_less(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ); }
+
 DYADIC_INLINE Mask negative(Int v) { return _mm512_movepi32_mask(v); }
 DYADIC_INLINE Mask is_equal(Int a, Int b) { return _mm512_cmpeq_epi32_mask(a, b); }
 DYADIC_INLINE Mask is_different(Int a, Int b) { return _mm512_cmpneq_epi32_mask(a, b); }

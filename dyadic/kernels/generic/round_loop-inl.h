@@ -68,7 +68,12 @@ struct RandomBuffer {
   }
 };
 
-template <RandomKind kRandom, typename Source, typename Sink>
+/// The same as small integers.
+DYADIC_INLINE Int load_random_integers(const std::byte* words, std::int64_t i, int bits_each) {
+  return bits_each == 16 ? load_u16(words + 2 * i) : load_u8(words + i);
+}
+
+template <RandomKind kRandom, typename Source, typename Sink, typename Shortcut = NoShortcut>
 bool round_loop(const RoundPlan& plan, const RoundJob& job, RoundingCounts& counts) {
   using Element = typename Source::Element;
   using Bias = typename Source::Bias;
@@ -81,6 +86,7 @@ bool round_loop(const RoundPlan& plan, const RoundJob& job, RoundingCounts& coun
   const std::int64_t out_bytes = job.values ? 4 : plan.code_bytes;
   RandomBuffer random;
   const std::byte* words = nullptr;
+  const Shortcut shortcut(plan);
 
   for (std::int64_t begin = 0; begin < job.n;) {
     const std::int64_t end = kRandom == RandomKind::none ? job.n : std::min(job.n, begin + kRandomChunk);
@@ -89,6 +95,12 @@ bool round_loop(const RoundPlan& plan, const RoundJob& job, RoundingCounts& coun
     for (; i + kLanes <= end; i += kLanes) {
       // The hardware's prefetcher stands still while random words are made, and at page borders.
       _mm_prefetch(reinterpret_cast<const char*>(in + i) + kPrefetchBytes, _MM_HINT_T0);
+      if constexpr (Shortcut::kExists) {
+        const Float x = read_sum(in + i, bias == nullptr ? nullptr : bias + i);
+        const Int integers =
+            kRandom == RandomKind::none ? zero() : load_random_integers(words, i - begin, plan.random_bits);
+        if (__builtin_expect(shortcut.put(x, integers, out + i * out_bytes, sink), 1)) continue;
+      }
       const Parts parts = source.read(in + i, bias == nullptr ? nullptr : bias + i);
       const Int bits_set = kRandom == RandomKind::none ? zero() : load_random(words, i - begin, plan.random_bits);
       sink.template put<Source::kNan>(out + i * out_bytes, decision.round(parts, bits_set), parts);
@@ -118,14 +130,24 @@ bool round_loop(const RoundPlan& plan, const RoundJob& job, RoundingCounts& coun
 
 using RoundLoop = bool (*)(const RoundPlan&, const RoundJob&, RoundingCounts&);
 
+template <bool kValues, RandomKind kRandom, bool kDivides>
+RoundLoop float_to_grid_loop(const RoundPlan& plan) {
+  using Source = FloatToGrid<kRandom, kDivides>;
+  using Sink = GridSink<kValues>;
+  if constexpr (kRandom == RandomKind::none || kRoundsDown) {
+    if (plan.shortcut) return &round_loop<kRandom, Source, Sink, GridShortcut<kRandom, kDivides, kValues>>;
+  }
+  return &round_loop<kRandom, Source, Sink>;
+}
+
 template <bool kValues, RandomKind kRandom>
 RoundLoop grid_loop(const RoundPlan& plan, RoundSource source) {
-  using Sink = GridSink<kValues>;
   if (source == RoundSource::f32) {
-    return plan.divides ? &round_loop<kRandom, FloatToGrid<kRandom, true>, Sink>
-                        : &round_loop<kRandom, FloatToGrid<kRandom, false>, Sink>;
+    return plan.divides ? float_to_grid_loop<kValues, kRandom, true>(plan)
+                        : float_to_grid_loop<kValues, kRandom, false>(plan);
   }
   if constexpr (!kValues) {
+    using Sink = GridSink<false>;
     if (source == RoundSource::f64) return &round_loop<kRandom, DoubleToGrid, Sink>;
     if (source == RoundSource::i32) return &round_loop<kRandom, IntToGrid, Sink>;
     return &round_loop<kRandom, LongToGrid, Sink>;
@@ -135,8 +157,13 @@ RoundLoop grid_loop(const RoundPlan& plan, RoundSource source) {
 
 template <bool kValues, RandomKind kRandom>
 RoundLoop float_loop(const RoundPlan& plan) {
-  return plan.same_exponents ? &round_loop<kRandom, FloatToShorter, FloatSink<kValues, true>>
-                             : &round_loop<kRandom, FloatToNarrower<kRandom>, FloatSink<kValues, false>>;
+  if (plan.same_exponents) return &round_loop<kRandom, FloatToShorter, FloatSink<kValues, true>>;
+  using Source = FloatToNarrower<kRandom>;
+  using Sink = FloatSink<kValues, false>;
+  if constexpr (kValues && (kRandom == RandomKind::none || kRoundsDown)) {
+    if (plan.shortcut) return &round_loop<kRandom, Source, Sink, FloatShortcut<kRandom>>;
+  }
+  return &round_loop<kRandom, Source, Sink>;
 }
 
 template <bool kValues>

@@ -1,0 +1,147 @@
+// Maxout, dropout masks and column sums: kernels that move or add codes.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "dyadic/base/error.h"
+#include "dyadic/base/parallel.h"
+#include "dyadic/formats/codec.h"
+#include "dyadic/kernels/dropout.h"
+#include "dyadic/kernels/maxout.h"
+#include "dyadic/kernels/reduce.h"
+
+namespace dyadic {
+namespace {
+
+Tensor tensor_of(const Shape& shape, const std::string& format, const std::vector<double>& values) {
+  Tensor tensor(shape, parse_format(format));
+  for (std::int64_t i = 0; i < tensor.size(); ++i)
+    tensor.set_code(i, encode(tensor.format(), values[static_cast<std::size_t>(i)]).code);
+  return tensor;
+}
+
+std::vector<double> values_of(const Tensor& tensor) {
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < tensor.size(); ++i) values.push_back(decode(tensor.format(), tensor.code(i)));
+  return values;
+}
+
+const std::vector<std::string> kFormats = {"dfx10@2",       "q4.3",          "q6.14s", "float32", "float16",
+                                           "float8_e4m3fn", "float6_e3m2fn", "z4",     "int8",    "tf32"};
+
+TEST(Maxout, SelectsTheLargestOfEachGroupInEveryFormat) {
+  for (const std::string& format : kFormats) {
+    Tensor y;
+    maxout_select(tensor_of({1, 6}, format, {-1, 0.5, -0.5, -1, -0.5, -1}), 3, y);
+    EXPECT_EQ(values_of(y), (std::vector<double>{values_of(tensor_of({1}, format, {0.5}))[0],
+                                                 values_of(tensor_of({1}, format, {-0.5}))[0]}))
+        << format;
+  }
+}
+
+TEST(Maxout, AgreesWithASlowSearchForAllGroupSizes) {
+  for (const std::int64_t pieces : {1, 2, 3, 4, 5, 6, 7}) {
+    const std::int64_t columns = pieces * 9;
+    Tensor z({4, columns}, parse_format("dfx10@0"));
+    for (std::int64_t i = 0; i < z.size(); ++i) z.set_code(i, (i * 7919 + pieces) % 23 - 11);
+    Tensor y;
+    maxout_select(z, pieces, y);
+    for (std::int64_t u = 0; u < y.size(); ++u) {
+      std::int64_t best = z.code(u * pieces);
+      for (std::int64_t p = 1; p < pieces; ++p) best = std::max(best, z.code(u * pieces + p));
+      EXPECT_EQ(y.code(u), best);
+    }
+  }
+}
+
+TEST(Maxout, RoutesGradientToEveryMaximum) {
+  const Tensor z = tensor_of({1, 5}, "dfx10@2", {1, 2, 2, -1, 2});
+  Tensor routed;
+  maxout_route(z, tensor_of({1, 1}, "dfx10@0", {0.25}), 5, Ties::all, false, routed);
+  EXPECT_EQ(values_of(routed), (std::vector<double>{0, 0.25, 0.25, 0, 0.25}));
+}
+
+TEST(Maxout, RoutesGradientToTheFirstMaximumIfAsked) {
+  const Tensor z = tensor_of({1, 5}, "float16", {1, 2, 2, -1, 2});
+  Tensor routed;
+  maxout_route(z, tensor_of({1, 1}, "float32", {0.25}), 5, Ties::first, false, routed);
+  EXPECT_EQ(values_of(routed), (std::vector<double>{0, 0.25, 0, 0, 0}));
+}
+
+TEST(Maxout, ClippedStopsGradientAtSaturatedValues) {
+  for (const std::string& format : {std::string("q2.2s"), std::string("float8_e4m3fn:sat")}) {
+    const Tensor z = tensor_of({1, 4}, format, {1e6, -1, 0.5, 0.25});
+    Tensor routed;
+    maxout_route(z, tensor_of({1, 2}, "dfx10@0", {0.25, 0.5}), 2, Ties::all, true, routed);
+    EXPECT_EQ(values_of(routed), (std::vector<double>{0, 0, 0.5, 0})) << format;
+  }
+}
+
+TEST(Maxout, RefusesPiecesThatDoNotDivide) {
+  Tensor y;
+  EXPECT_THROW(maxout_select(Tensor({1, 7}, parse_format("float32")), 5, y), ShapeError);
+}
+
+TEST(DropoutMask, KeepsExactlyTheElementsBelowTheThreshold) {
+  const RandomStream stream = {.seed = 3, .step = 17, .stream = 0x20401};
+  const std::int64_t n = 5003;
+  for (const int threads : {1, 2}) {
+    set_thread_count(threads);
+    std::vector<std::uint8_t> mask(static_cast<std::size_t>(n));
+    dropout_mask(stream, 0.8, n, mask.data());
+    const auto threshold = static_cast<std::uint64_t>(std::floor(0.8 * 4294967296.0));
+    std::int64_t kept = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const bool keep = random_bits(stream, static_cast<std::uint64_t>(i), 32) < threshold;
+      ASSERT_EQ(mask[static_cast<std::size_t>(i)], keep ? 0xFF : 0) << i;
+      kept += keep ? 1 : 0;
+    }
+    EXPECT_NEAR(static_cast<double>(kept) / n, 0.8, 5 * std::sqrt(0.16 / n));
+  }
+  set_thread_count(1);
+}
+
+TEST(DropoutMask, KeepOneKeepsEverything) {
+  std::vector<std::uint8_t> mask(100);
+  dropout_mask({}, 1.0, 100, mask.data());
+  for (const std::uint8_t byte : mask) EXPECT_EQ(byte, 0xFF);
+}
+
+TEST(DropoutMask, WritesTheCodeOfZero) {
+  const std::vector<std::uint8_t> mask = {0xFF, 0, 0xFF};
+  for (const std::string& format : kFormats) {
+    const Tensor in = tensor_of({1, 3}, format, {0.5, 0.5, -0.5});
+    Tensor out;
+    apply_mask(in, mask.data(), out);
+    EXPECT_EQ(decode(out.format(), out.code(1)), 0) << format;
+    EXPECT_EQ(out.code(0), in.code(0)) << format;
+    EXPECT_EQ(out.code(2), in.code(2)) << format;
+  }
+  Tensor out;
+  EXPECT_THROW(apply_mask(Tensor({1, 3}, parse_format("binary")), mask.data(), out), UsageError);
+}
+
+TEST(ColumnSums, AreExactForGridsAndOrderedForFloats) {
+  for (const std::string& format :
+       {std::string("dfx10@0"), std::string("q4.3"), std::string("z4"), std::string("uint8+3")}) {
+    Tensor in({50, 3}, parse_format(format == "uint8+3" ? "uint8*1+3" : format));
+    double expected[3] = {};
+    for (std::int64_t i = 0; i < in.size(); ++i) {
+      in.set_code(i, in.format().min_code + (i * 37) % (in.format().max_code - in.format().min_code));
+      expected[i % 3] += decode(in.format(), in.code(i));
+    }
+    Tensor out({3}, parse_format("float32"));
+    round_column_sums(in, out, {});
+    for (int j = 0; j < 3; ++j) EXPECT_EQ(values_of(out)[static_cast<std::size_t>(j)], expected[j]) << format;
+  }
+  // 1e8 + 1 is lost in float32, so only the order (1e8 + 1) - 1e8 = 0 gives zero.
+  Tensor sum({1}, parse_format("float32"));
+  round_column_sums(tensor_of({3, 1}, "float32", {1e8, 1, -1e8}), sum, {});
+  EXPECT_EQ(values_of(sum)[0], 0);
+  round_column_sums(tensor_of({3, 1}, "float32", {1e8, -1e8, 1}), sum, {});
+  EXPECT_EQ(values_of(sum)[0], 1);
+}
+
+}  // namespace
+}  // namespace dyadic

@@ -1,0 +1,186 @@
+// The update step on every tier against its definition, element by element through the codec.
+#include "dyadic/kernels/update.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "dyadic/base/parallel.h"
+#include "dyadic/formats/codec.h"
+#include "dyadic/kernels/isa.h"
+#include "dyadic/tensor/tensor.h"
+
+namespace dyadic {
+namespace {
+
+/// Formats of master (before, after), momentum (before, after) and gradient.
+struct Case {
+  std::string master_from, master_to, update_from, update_to, gradient;
+};
+
+const std::vector<Case> kCases = {
+    {"dfx12@-2:sat:rna", "dfx12@-2:sat:rna", "dfx10@-4:sat:rna", "dfx10@-4:sat:rna", "dfx10@1:sat:rna"},
+    {"dfx12@-2:sat:rna", "dfx12@-3:sat:rna", "dfx10@-4:sat:rna", "dfx10@-3:sat:rna", "dfx10@1:sat:rna"},
+    {"dfx12@-2:sat:rne", "dfx12@-2:sat:rne", "dfx10@-4:sat:rne", "dfx10@-4:sat:rne", "dfx10@1:sat:rne"},
+    {"q6.14s:sat:rna", "q6.14s:sat:rna", "q6.14s:sat:rna", "q6.14s:sat:rna", "q6.14s:sat:rna"},
+    {"q2.14:sat:rne", "q2.14:sat:rne", "q2.14:sat:rne", "q2.14:sat:rne", "q2.14:sat:rne"},
+    {"dfx20@0:sat:rna", "dfx20@0:sat:rna", "dfx10@-4:sat:rna", "dfx10@-4:sat:rna", "dfx8@1:sat:rna"},
+    {"q2.14:sat:sr", "q2.14:sat:sr", "q2.14:sat:sr16", "q2.14:sat:sr16", "q2.14:sat:sr8"},
+    {"dfx12@0:sat:srh", "dfx12@0:sat:srh", "dfx10@-2:sat:sr", "dfx10@-2:sat:sr", "dfx10@1:sat:sr"},
+    {"float32", "float32", "float32", "float32", "float32"},
+    {"float32@0", "float32@-1", "float32@-3", "float32@-3", "float32@5"},
+    {"float16", "float16", "float16", "float16", "float16"},
+    {"bfloat16", "bfloat16", "bfloat16", "bfloat16", "bfloat16"},
+    {"q4.28:sat:rne", "q4.28:sat:rne", "float32", "float32", "float16"},
+    {"float8_e4m3fn", "float8_e4m3fn", "dfx6@0", "dfx6@0", "float8_e5m2"},
+};
+
+/// Codes all over the format, limits and zeros among them.
+Tensor random_codes(const Shape& shape, const Format& format, std::uint32_t stream) {
+  Tensor tensor(shape, format);
+  const RandomStream random = {.seed = 5, .stream = stream};
+  for (std::int64_t i = 0; i < tensor.size(); ++i) {
+    const std::uint32_t word = random_bits(random, static_cast<std::uint64_t>(i), 32);
+    const double unit = (word >> 8) * 0x1p-24 * 2 - 1;
+    double value = unit * (format.is_grid() ? decode(format, format.max_code) : 0.7);
+    if (word % 7 == 0) value = 0;
+    if (word % 11 == 0 && format.is_grid()) value *= 4;  // saturates
+    tensor.set_code(i, encode(format, value, word).code);
+  }
+  return tensor;
+}
+
+struct Outcome {
+  Tensor master, update;
+  SgdUpdateCounts counts;
+};
+
+Outcome run_update(const Case& formats, std::int64_t rows, std::int64_t columns, double max_norm) {
+  Outcome outcome = {random_codes({rows, columns}, parse_format(formats.master_from), 1),
+                     random_codes({rows, columns}, parse_format(formats.update_from), 2),
+                     {}};
+  const Tensor gradient = random_codes({rows, columns}, parse_format(formats.gradient), 3);
+  outcome.counts = sgd_update({.momentum = 0.53,
+                               .learning_rate = 0.05 * 0.93,
+                               .max_norm = max_norm,
+                               .rows = rows,
+                               .columns = columns,
+                               .master = outcome.master.data(),
+                               .master_from = outcome.master.format(),
+                               .master_to = parse_format(formats.master_to),
+                               .update = outcome.update.data(),
+                               .update_from = outcome.update.format(),
+                               .update_to = parse_format(formats.update_to),
+                               .gradient = gradient.data(),
+                               .gradient_format = gradient.format(),
+                               .update_random = {.seed = 9, .step = 4, .stream = 7},
+                               .master_random = {.seed = 9, .step = 4, .stream = 8}});
+  outcome.master.set_format(parse_format(formats.master_to));
+  outcome.update.set_format(parse_format(formats.update_to));
+  return outcome;
+}
+
+void expect_same(const Tensor& a, const Tensor& b, const std::string& what) {
+  for (std::int64_t i = 0; i < a.size(); ++i) ASSERT_EQ(a.code(i), b.code(i)) << what << " element " << i;
+}
+
+class SgdUpdate : public testing::Test {
+ protected:
+  ~SgdUpdate() override {
+    set_isa(supported_isas().front());
+    set_thread_count(1);
+  }
+};
+
+TEST_F(SgdUpdate, EveryTierAgreesWithTheDefinition) {
+  for (const Case& formats : kCases) {
+    for (const std::int64_t columns : {1, 7, 8, 9, 16, 31, 784, 785}) {
+      for (const double max_norm : {0.0, 0.1, 1.9365, 1e9}) {
+        set_isa(Isa::ref);
+        const Outcome expected = run_update(formats, 3, columns, max_norm);
+        for (const Isa isa : supported_isas()) {
+          set_isa(isa);
+          const Outcome found = run_update(formats, 3, columns, max_norm);
+          const std::string what = formats.master_to + " " + std::string(isa_name(isa)) + " columns " +
+                                   std::to_string(columns) + " norm " + std::to_string(max_norm);
+          expect_same(expected.master, found.master, what + " master");
+          expect_same(expected.update, found.update, what + " update");
+          EXPECT_EQ(expected.counts.master_before, found.counts.master_before) << what;
+          EXPECT_EQ(expected.counts.update, found.counts.update) << what;
+          EXPECT_EQ(expected.counts.master, found.counts.master) << what;
+          if (HasFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(SgdUpdate, ThreadsDoNotMatter) {
+  for (const Case& formats : kCases) {
+    set_thread_count(1);
+    const Outcome one = run_update(formats, 37, 50, 1.0);
+    set_thread_count(3);
+    const Outcome three = run_update(formats, 37, 50, 1.0);
+    expect_same(one.master, three.master, formats.master_to);
+    EXPECT_EQ(one.counts.master, three.counts.master);
+  }
+}
+
+// By hand: W = 1, u = 1/2, g = 2, M = 1/2, LR = 1/16: u' = 1/4 - 1/8 = 1/8, W1 = 9/8; the norm of the row (9/8, 0) is
+// 9/8, f = 1/2 / (1e-7 + 9/8), W' = Q(1/2 - a little) = 1/2 on a grid of 1/16.
+TEST_F(SgdUpdate, WorkedExample) {
+  for (const Isa isa : supported_isas()) {
+    set_isa(isa);
+    const Format format = parse_format("q4.4s:sat:rna");
+    Tensor master({1, 2}, format);
+    Tensor update({1, 2}, format);
+    Tensor gradient({1, 2}, format);
+    master.set_code(0, 16);
+    update.set_code(0, 8);
+    gradient.set_code(0, 32);
+    sgd_update({.momentum = 0.5,
+                .learning_rate = 1.0 / 16,
+                .max_norm = 0.5,
+                .rows = 1,
+                .columns = 2,
+                .master = master.data(),
+                .master_from = format,
+                .master_to = format,
+                .update = update.data(),
+                .update_from = format,
+                .update_to = format,
+                .gradient = gradient.data(),
+                .gradient_format = format});
+    EXPECT_EQ(update.code(0), 2);
+    EXPECT_EQ(master.code(0), 8);
+    EXPECT_EQ(master.code(1), 0);
+  }
+}
+
+TEST_F(SgdUpdate, CountsMastersAsTheyWereBeforeTheStep) {
+  const Format format = parse_format("dfx4@0:sat:rna");  // largest code 7
+  Tensor master({1, 4}, format);
+  Tensor update({1, 4}, format);
+  Tensor gradient({1, 4}, format);
+  for (const auto& [i, code] : {std::pair{0, 7}, std::pair{1, -7}, std::pair{2, 4}}) master.set_code(i, code);
+  const SgdUpdateCounts counts = sgd_update({.max_norm = 0.001,
+                                             .rows = 1,
+                                             .columns = 4,
+                                             .master = master.data(),
+                                             .master_from = format,
+                                             .master_to = format,
+                                             .update = update.data(),
+                                             .update_from = format,
+                                             .update_to = format,
+                                             .gradient = gradient.data(),
+                                             .gradient_format = format});
+  EXPECT_EQ(counts.master_before.largest, 2);
+  EXPECT_EQ(counts.master_before.half_range, 3);
+  EXPECT_EQ(counts.master_before.zeros, 1);
+  EXPECT_EQ(counts.master.zeros, 4);
+}
+
+}  // namespace
+}  // namespace dyadic

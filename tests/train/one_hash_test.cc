@@ -1,0 +1,125 @@
+// One run, one checksum (promises P3 and P4): threads, instruction sets, interruptions and compilers do not show in the
+// trained bits. The golden checksums below pin them from version to version: a change here changes every result that
+// anybody has published, and belongs in the changelog.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dyadic/base/parallel.h"
+#include "dyadic/data/digits.h"
+#include "dyadic/experiment/recipe.h"
+#include "dyadic/kernels/isa.h"
+#include "dyadic/train/checkpoint.h"
+#include "dyadic/train/trainer.h"
+
+namespace dyadic {
+namespace {
+
+struct Arithmetic {
+  const char* name;
+  std::vector<std::string> words;
+  const char* golden;  // after 36 steps
+};
+
+// 200 training images in batches of 20, 50 for validation, 40 test images, hidden layers of 40 units in 5 pieces; with
+// DFXP two epochs of range initialisation, then two of training.
+const std::vector<Arithmetic> kArithmetics = {
+    {"FLP", {"FLP"}, "@FLP@"},
+    {"HFLP", {"HFLP"}, "@HFLP@"},
+    {"FXP", {"FXP", "3", "19", "19"}, "@FXP@"},
+    {"DFXP", {"DFXP", "3", "9", "11", "2", "0.001", "2"}, "@DFXP@"},
+};
+
+Recipe small_task(const std::vector<std::string>& arithmetic, const std::vector<Override>& more = {}) {
+  std::vector<std::string> words = {"PI_DIGITS"};
+  words.insert(words.end(), arithmetic.begin(), arithmetic.end());
+  std::vector<Override> overrides = {"data.split={train = 200, valid = 50}",
+                                     "train.batch=20",
+                                     "train.epochs=4",
+                                     "seed=3",
+                                     "network.layers.1.units=40",
+                                     "network.layers.4.units=40"};
+  overrides.insert(overrides.end(), more.begin(), more.end());
+  return task_recipe(words, overrides);
+}
+
+const DataSet& digits() {
+  static const DataSet set = generate_digits_set(kDigitSeed, 250, 40);
+  return set;
+}
+
+/// Trains until `steps`; with `hop`, through a checkpoint after every `hop` steps.
+std::string checksum_after(const Recipe& recipe, std::uint32_t steps, std::uint32_t hop = 0) {
+  auto trainer = std::make_unique<Trainer>(recipe, digits(), nullptr);
+  while (trainer->progress().step < steps && !trainer->finished()) {
+    trainer->step();
+    if (trainer->epoch_complete()) trainer->end_epoch();
+    if (hop != 0 && trainer->progress().step % hop == 0) {
+      const std::vector<std::byte> bytes = serialize_safetensors(make_checkpoint(*trainer));
+      trainer = std::make_unique<Trainer>(recipe, digits(), nullptr);
+      restore_checkpoint(parse_safetensors(bytes, "memory"), "memory", *trainer);
+    }
+  }
+  return state_checksum(trainer->network());
+}
+
+constexpr std::uint32_t kSteps = 36;
+
+class OneHash : public testing::TestWithParam<Arithmetic> {
+ protected:
+  ~OneHash() override {
+    set_thread_count(1);
+    set_isa(supported_isas().front());
+  }
+};
+
+TEST_P(OneHash, IsTheGoldenOneForEveryInstructionSet) {
+  for (const Isa isa : supported_isas()) {
+    set_isa(isa);
+    EXPECT_EQ(checksum_after(small_task(GetParam().words), kSteps), GetParam().golden) << isa_name(isa);
+  }
+}
+
+TEST_P(OneHash, DoesNotDependOnThreads) {
+  for (const int threads : {2, 3}) {
+    set_thread_count(threads);
+    EXPECT_EQ(checksum_after(small_task(GetParam().words), kSteps), GetParam().golden) << threads;
+  }
+}
+
+TEST_P(OneHash, DoesNotDependOnInterruptions) {
+  for (const std::uint32_t hop : {1, 7})
+    EXPECT_EQ(checksum_after(small_task(GetParam().words), kSteps, hop), GetParam().golden) << hop;
+}
+
+TEST_P(OneHash, DependsOnTheSeedAndTheNumberOfSteps) {
+  EXPECT_NE(checksum_after(small_task(GetParam().words, {"seed=4"}), kSteps), GetParam().golden);
+  EXPECT_NE(checksum_after(small_task(GetParam().words), kSteps - 1), GetParam().golden);
+}
+
+INSTANTIATE_TEST_SUITE_P(Arithmetics, OneHash, testing::ValuesIn(kArithmetics),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// Stochastic rounding draws its bits from counters, so it keeps every promise too.
+TEST(OneHashStochastic, HoldsForThreadsInstructionSetsAndInterruptions) {
+  for (const std::string format : {"q4.12:sat:sr", "q4.12:sat:sr16", "q4.12:sat:srh", "e5m10:sat:sr8"}) {
+    const Recipe recipe = small_task({"FXP", "3", "12", "12"},
+                                     {"formats.default=\"" + format + "\"", "formats.weight_master=\"" + format + "\"",
+                                      "formats.bias_master=\"" + format + "\""});
+    set_isa(Isa::ref);
+    set_thread_count(1);
+    const std::string expected = checksum_after(recipe, 12);
+    set_thread_count(2);
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      EXPECT_EQ(checksum_after(recipe, 12, 5), expected) << format << " " << isa_name(isa);
+    }
+  }
+  set_thread_count(1);
+  set_isa(supported_isas().front());
+}
+
+}  // namespace
+}  // namespace dyadic

@@ -1,0 +1,179 @@
+#include "dyadic/train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include "dyadic/base/error.h"
+#include "dyadic/data/digits.h"
+#include "dyadic/io/stored_tensor.h"
+#include "dyadic/train/checkpoint.h"
+#include "dyadic/train/initial_weights.h"
+
+namespace dyadic {
+namespace {
+
+const DataSet& digits() {
+  static const DataSet set = generate_digits_set(kDigitSeed, 250, 40);
+  return set;
+}
+
+Recipe small_task(std::vector<std::string> words, const std::vector<Override>& more = {}) {
+  words.insert(words.begin(), "PI_DIGITS");
+  std::vector<Override> overrides = {"data.split={train = 200, valid = 50}",
+                                     "train.batch=20",
+                                     "train.epochs=4",
+                                     "seed=3",
+                                     "network.layers.1.units=40",
+                                     "network.layers.4.units=40"};
+  overrides.insert(overrides.end(), more.begin(), more.end());
+  return task_recipe(words, overrides);
+}
+
+void train_epochs(Trainer& trainer, int epochs) {
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    while (!trainer.epoch_complete()) trainer.step();
+    trainer.end_epoch();
+  }
+}
+
+TEST(Trainer, LearnsTheDigits) {
+  Trainer trainer(small_task({"DFXP", "5", "9", "11", "1", "0.001", "2"}, {"train.epochs=40"}), digits(), nullptr);
+  train_epochs(trainer, 42);
+  EXPECT_TRUE(trainer.finished());
+  EXPECT_LT(trainer.progress().validation_error, 45.0) << "200 images of 10 digits: chance is 90";
+}
+
+TEST(Trainer, RangeInitialisationDrawsTheWeightsAgainInTheRangesFound) {
+  const Recipe recipe = small_task({"DFXP", "5", "9", "11", "1", "0.001", "2"});
+  Trainer trainer(recipe, digits(), nullptr);
+  EXPECT_TRUE(trainer.initialising());
+  EXPECT_EQ(format_name(trainer.network().parameters()[0]->master.format()), "float32@5:inf:rne");
+  train_epochs(trainer, 2);
+  EXPECT_FALSE(trainer.initialising());
+  EXPECT_EQ(trainer.progress().step, 20U) << "step numbers go on";
+  EXPECT_EQ(trainer.progress().epochs, 0);
+  const Parameter& weight = *trainer.network().parameters()[0];
+  const int range = weight.master_point->current.range;
+  EXPECT_LT(range, 5);
+  EXPECT_EQ(weight.master.format(), weight.master_point->current);
+  // The float network's first weight, rounded to the range found.
+  Recipe fresh = recipe;
+  fresh.formats.range.init_epochs = 0;
+  fresh.formats.range.initial = range;
+  Trainer other(fresh, digits(), nullptr);
+  for (std::int64_t i = 0; i < weight.master.size(); ++i)
+    ASSERT_EQ(weight.master.code(i), other.network().parameters()[0]->master.code(i));
+  // Momentum is kept (reset_momentum = false), biases are zero.
+  bool any = false;
+  for (std::int64_t i = 0; i < weight.update.size(); ++i) any |= weight.update.code(i) != 0;
+  EXPECT_TRUE(any);
+  const Parameter& bias = *trainer.network().parameters()[1];
+  for (std::int64_t i = 0; i < bias.master.size(); ++i) EXPECT_EQ(bias.master.code(i), 0);
+}
+
+TEST(Trainer, StatesTheMemoryOfItsState) {
+  const auto bytes = [](const std::vector<std::string>& words) {
+    return Trainer(small_task(words), digits(), nullptr).state_bytes_per_parameter();
+  };
+  EXPECT_EQ(bytes({"FLP"}), 8);
+  EXPECT_EQ(bytes({"HFLP"}), 4);
+  EXPECT_EQ(bytes({"DFXP", "5", "9", "11"}), 4);
+  EXPECT_EQ(Trainer(small_task({"DFXP", "5", "9", "11"}), digits(), nullptr).packed_bits_per_parameter(), 22);
+}
+
+TEST(Trainer, ACheckpointHolds22BitsPerParameterFor10And12) {
+  Trainer trainer(small_task({"DFXP", "5", "9", "11"}), digits(), nullptr);
+  train_epochs(trainer, 2);
+  std::size_t bytes = 0;
+  for (const StoredTensor& tensor : make_checkpoint(trainer).tensors) bytes += tensor.bytes.size();
+  EXPECT_LE(static_cast<double>(bytes) * 8, 22.0 * static_cast<double>(trainer.network().parameter_count()) + 8 * 12);
+}
+
+TEST(Trainer, DivergenceEndsTheRun) {
+  // A rate of zero never learns: error stays at chance, and after three epochs of grace patience runs out.
+  Trainer trainer(small_task({"FLP"}, {"train.learning_rate={start=0.0, end=0.0, until_fraction=0.5}",
+                                       "train.epochs=20", "train.patience=2"}),
+                  digits(), nullptr);
+  train_epochs(trainer, 4);
+  EXPECT_THROW(train_epochs(trainer, 1), NonFiniteError);
+}
+
+TEST(Trainer, StartsFromAnotherRunsWeights) {
+  Trainer source(small_task({"FLP"}), digits(), nullptr);
+  train_epochs(source, 1);
+  const SafetensorsFile weights = extract_weights(make_checkpoint(source), "source");
+  Trainer target(small_task({"FXP", "5", "19", "19"}), digits(), &weights);
+  for (std::size_t p = 0; p < source.network().parameters().size(); ++p) {
+    const Tensor& from = source.network().parameters()[p]->master;
+    const Tensor& to = target.network().parameters()[p]->master;
+    for (std::int64_t i = 0; i < from.size(); ++i) {
+      ASSERT_NEAR(from.codes<float>()[static_cast<std::size_t>(i)], static_cast<double>(to.code(i)) * 0x1p-14, 0x1p-15);
+    }
+  }
+  const Recipe wider = small_task({"FLP"}, {"network.layers.1.units=50"});
+  EXPECT_THROW(Trainer(wider, digits(), &weights), UsageError);
+}
+
+class Checkpoint : public testing::Test {
+ protected:
+  Checkpoint() : trainer(small_task({"DFXP", "5", "9", "11", "1", "0.001", "1"}), digits(), nullptr) {
+    for (int i = 0; i < 13; ++i) {
+      trainer.step();
+      if (trainer.epoch_complete()) trainer.end_epoch();
+    }
+    file = make_checkpoint(trainer);
+  }
+  std::string refusal(const Recipe& recipe, const DataSet& data = digits()) {
+    Trainer other(recipe, data, nullptr);
+    try {
+      restore_checkpoint(file, "a.safetensors", other);
+    } catch (const FileFormatError& error) {
+      return error.what();
+    }
+    return "";
+  }
+  Trainer trainer;
+  SafetensorsFile file;
+};
+
+TEST_F(Checkpoint, RestoresEverything) {
+  Trainer other(trainer.recipe(), digits(), nullptr);
+  restore_checkpoint(file, "a.safetensors", other);
+  EXPECT_EQ(other.progress(), trainer.progress());
+  EXPECT_EQ(other.network().plan().groups(), trainer.network().plan().groups());
+  EXPECT_EQ(state_checksum(other.network()), state_checksum(trainer.network()));
+  EXPECT_EQ(make_checkpoint(other), file);
+}
+
+TEST_F(Checkpoint, OfAnotherRecipeIsRefused) {
+  EXPECT_NE(refusal(small_task({"DFXP", "5", "9", "11", "1", "0.001", "1"}, {"seed=8"})).find("another recipe"),
+            std::string::npos);
+}
+
+TEST_F(Checkpoint, OfAnotherDataSetIsRefused) {
+  const DataSet other = generate_digits_set(2, 250, 40);
+  EXPECT_NE(refusal(trainer.recipe(), other).find("data"), std::string::npos);
+}
+
+TEST_F(Checkpoint, OfANewerVersionIsRefused) {
+  file.metadata["dyadic.checkpoint"] = "99";
+  const std::string text = refusal(trainer.recipe());
+  EXPECT_NE(text.find("a.safetensors: checkpoint version 99 is newer"), std::string::npos) << text;
+}
+
+TEST_F(Checkpoint, WithAMissingTensorOrChangedCodeIsRefused) {
+  SafetensorsFile good = file;
+  file.tensors.pop_back();
+  EXPECT_FALSE(refusal(trainer.recipe()).empty());
+  file = good;
+  file.tensors[0].bytes[0] ^= std::byte{1};
+  EXPECT_FALSE(refusal(trainer.recipe()).empty());
+  file = good;
+  file.metadata["dyadic.progress"] = "{";
+  EXPECT_FALSE(refusal(trainer.recipe()).empty());
+  file = good;
+  file.metadata.erase("dyadic.ranges");
+  EXPECT_FALSE(refusal(trainer.recipe()).empty());
+}
+
+}  // namespace
+}  // namespace dyadic
