@@ -81,7 +81,7 @@ void print_info() {
         others += fmt::format("{}{}", others.empty() ? "" : " ", isa_name(kernel.isa));
       }
     }
-    fmt::print("  {:<34} {:<7} {:<28} {}\n", operation, isa_name(chosen.isa), chosen.instructions,
+    fmt::print("  {:<36} {:<7} {:<28} {}\n", operation, isa_name(chosen.isa), chosen.instructions,
                others.empty() ? "" : "(also " + others + ")");
   }
 }

@@ -49,6 +49,22 @@ std::string read_brand() {
   return text.data();
 }
 
+/// Size of the data or unified cache of a level that one core sees, from the list in leaf 4 (Intel) or 0x8000001D
+/// (AMD).
+std::int64_t cache_bytes(unsigned level) {
+  for (const unsigned leaf : {4U, 0x8000001DU}) {
+    for (unsigned index = 0; index < 16; ++index) {
+      std::array<unsigned, 4> w{};
+      if (__get_cpuid_count(leaf, index, &w[0], &w[1], &w[2], &w[3]) == 0 || (w[0] & 31) == 0) break;
+      const bool holds_data = (w[0] & 31) != 2;
+      if (!holds_data || (w[0] >> 5 & 7) != level) continue;
+      return std::int64_t{(w[1] >> 22) + 1} * ((w[1] >> 12 & 0x3FF) + 1) * ((w[1] & 0xFFF) + 1) *
+             (std::int64_t{w[2]} + 1);
+    }
+  }
+  return 0;
+}
+
 CpuFeatures detect() {
   CpuFeatures cpu;
   // These ask for the operating system's support of the registers (XGETBV) as well.
@@ -59,8 +75,8 @@ CpuFeatures detect() {
                __builtin_cpu_supports("avx512cd") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
   cpu.amx_int8 = cpu.avx512 && has_all(kAmxInt8) && request_tile_registers();
   cpu.brand = read_brand();
-  cpu.l2_bytes = std::max(0L, sysconf(_SC_LEVEL2_CACHE_SIZE));
-  cpu.l3_bytes = std::max(cpu.l2_bytes, std::int64_t{sysconf(_SC_LEVEL3_CACHE_SIZE)});
+  cpu.l2_bytes = cache_bytes(2);
+  cpu.l3_bytes = cache_bytes(3);
   return cpu;
 }
 

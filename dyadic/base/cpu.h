@@ -11,8 +11,8 @@ struct CpuFeatures {
   bool avx512 = false;        // F, BW, DQ, VL, CD and VNNI
   bool amx_int8 = false;      // with the kernel's permission to use the tile registers
   std::string brand;          // for people; nothing is decided on it
-  std::int64_t l2_bytes = 0;  // per core; 0 if unknown
-  std::int64_t l3_bytes = 0;  // largest cache; 0 if unknown
+  std::int64_t l2_bytes = 0;  // that a core sees; 0 if unknown
+  std::int64_t l3_bytes = 0;  // 0 if there is none
 };
 
 /// Detected on the first call. Asks Linux for the AMX tile registers (they stay permitted for this process).

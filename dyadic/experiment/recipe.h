@@ -91,8 +91,8 @@ struct TrainSpec {
   std::string optimizer = "sgd";
   Schedule learning_rate = {0.05, 0.005, 0.5};
   Schedule momentum = {0.5, 0.7, 0.25};
-  int patience = 5;                // epochs of training error above 0.95 of chance, after the third, before exit 3
-  int checkpoint_every = 1;        // epochs
+  int patience = 5;          // epochs of training error above 0.95 of chance, after the third, before exit 3
+  int checkpoint_every = 1;  // epochs
   int keep_checkpoints = 2;
   bool operator==(const TrainSpec&) const = default;
 };
@@ -118,8 +118,8 @@ Recipe read_recipe(const std::string& path, const std::vector<Override>& overrid
 /// Complete TOML; parse_recipe(recipe_text(r)) == r.
 std::string recipe_text(const Recipe& recipe);
 
-/// The original grammar: TASK FORMAT [INITIAL_RANGE PROP_BITS UPDATE_BITS [UPDATE_EVERY MAX_OVERFLOW INIT_EPOCHS]], sign
-/// not counted. Builds the same recipe as the TOML file of the task; errors name the argument and the way out.
+/// The original grammar: TASK FORMAT [INITIAL_RANGE PROP_BITS UPDATE_BITS [UPDATE_EVERY MAX_OVERFLOW INIT_EPOCHS]],
+/// sign not counted. Builds the same recipe as the TOML file of the task; errors name the argument and the way out.
 Recipe task_recipe(const std::vector<std::string>& arguments, const std::vector<Override>& overrides);
 
 }  // namespace dyadic

@@ -6,8 +6,6 @@ struct PhiloxKeys {
   std::uint32_t second[10];
 };
 
-constexpr int kInFlight = kLanes / 4;  // groups at a time: hides the multiplier's latency, fits into the registers
-
 /// kGroups * kWide blocks whose numbers begin in `block`, which counts as interleaved_count() does, so that stores
 /// write them in order.
 template <int kGroups>
@@ -46,23 +44,11 @@ DYADIC_INLINE void philox_blocks(WideInt block, const RandomStream& stream, cons
   }
 }
 
-DYADIC_INLINE void philox_fill(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks,
-                               std::uint32_t* words) {
+DYADIC_INLINE PhiloxKeys philox_keys(const RandomStream& stream) {
   PhiloxKeys keys;
   for (std::uint32_t round = 0; round < 10; ++round) {
     keys.first[round] = static_cast<std::uint32_t>(stream.seed) + round * 0x9E3779B9;
     keys.second[round] = static_cast<std::uint32_t>(stream.seed >> 32) + round * 0xBB67AE85;
   }
-  std::int64_t i = 0;
-  WideInt block = wide_add(wide_splat(first_block), interleaved_count());
-  for (; i + kInFlight * kWide <= blocks; i += kInFlight * kWide) {
-    philox_blocks<kInFlight>(block, stream, keys, words + 4 * i);
-    block = wide_add(block, wide_splat(kInFlight * kWide));
-  }
-  for (; i < blocks; i += kWide) {
-    alignas(64) std::uint32_t last[4 * kWide];
-    philox_blocks<1>(block, stream, keys, last);
-    std::memcpy(words + 4 * i, last, static_cast<std::size_t>(i + kWide <= blocks ? kWide : blocks - i) * 16);
-    block = wide_add(block, wide_splat(kWide));
-  }
+  return keys;
 }

@@ -48,15 +48,14 @@ DYADIC_INLINE Int load_random(const std::byte* words, std::int64_t i, int bits_e
   return load(words + 4 * i);
 }
 
-/// Elements whose random words are made at a time: they stay in the first-level cache.
-constexpr std::int64_t kRandomChunk = 512;
-constexpr std::int64_t kPrefetchBytes = 4096;
+/// Random words are made for this many elements at a time: they stay in the first-level cache.
+constexpr std::int64_t kRandomChunk = 1024;
 
 struct RandomBuffer {
-  // One word more per element than needed, for the block in which a chunk begins and the lanes after its end.
-  alignas(64) std::uint32_t words[kRandomChunk + 4 + 16 * kLanes];
+  // More than a word for each element: the block in which a chunk begins, and the lanes after its end.
+  alignas(64) std::uint32_t words[kRandomChunk + 4 + 2 * kLanes];
 
-  /// Points at the bits of element first_index + i.
+  /// Makes the bits of elements i .. i + n - 1 and returns where those of element i are.
   const std::byte* fill(const RoundJob& job, std::int64_t i, std::int64_t n, int bits_each) {
     const auto per_block = static_cast<std::uint64_t>(128 / bits_each);
     const std::uint64_t first = job.random.first_index + static_cast<std::uint64_t>(i);
@@ -65,6 +64,25 @@ struct RandomBuffer {
     fill_random_blocks(job.random.stream, block, static_cast<std::int64_t>(end - block), words);
     return reinterpret_cast<const std::byte*>(words) +
            (first - block * per_block) * static_cast<std::uint64_t>(bits_each) / 8;
+  }
+};
+
+/// Asks for the input that is needed next. Loads from memory must not wait for one another, nor stop while random words
+/// are made: so half of the next chunk is asked for before that, the other half during the rounding after it.
+template <RandomKind kRandom>
+struct Prefetch {
+  static constexpr std::int64_t kAheadBytes = 4096;
+
+  static DYADIC_INLINE void ask(const void* where) { _mm_prefetch(static_cast<const char*>(where), _MM_HINT_T0); }
+  template <typename Element>
+  static DYADIC_INLINE void before_random(const Element* chunk) {
+    constexpr std::int64_t kLine = 64 / sizeof(Element);
+    for (std::int64_t i = 0; i < kRandomChunk / 2; i += kLine) ask(chunk + kRandomChunk + i);
+  }
+  template <typename Element>
+  static DYADIC_INLINE void in_loop(const Element* chunk, std::int64_t i) {
+    if constexpr (kRandom == RandomKind::none) ask(reinterpret_cast<const char*>(chunk + i) + kAheadBytes);
+    else ask(chunk + kRandomChunk + kRandomChunk / 2 + i / 2);
   }
 };
 
@@ -90,11 +108,13 @@ bool round_loop(const RoundPlan& plan, const RoundJob& job, RoundingCounts& coun
 
   for (std::int64_t begin = 0; begin < job.n;) {
     const std::int64_t end = kRandom == RandomKind::none ? job.n : std::min(job.n, begin + kRandomChunk);
-    if constexpr (kRandom != RandomKind::none) words = random.fill(job, begin, end - begin, plan.random_bits);
+    if constexpr (kRandom != RandomKind::none) {
+      if (begin + kRandomChunk < job.n) Prefetch<kRandom>::before_random(in + begin);
+      words = random.fill(job, begin, end - begin, plan.random_bits);
+    }
     std::int64_t i = begin;
     for (; i + kLanes <= end; i += kLanes) {
-      // The hardware's prefetcher stands still while random words are made, and at page borders.
-      _mm_prefetch(reinterpret_cast<const char*>(in + i) + kPrefetchBytes, _MM_HINT_T0);
+      Prefetch<kRandom>::in_loop(in + begin, i - begin);
       if constexpr (Shortcut::kExists) {
         const Float x = read_sum(in + i, bias == nullptr ? nullptr : bias + i);
         const Int integers =
