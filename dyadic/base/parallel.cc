@@ -1,43 +1,21 @@
 #include "dyadic/base/parallel.h"
 
-#include <omp.h>
+#include <immintrin.h>
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "dyadic/base/error.h"
 
-// ThreadSanitizer does not see libgomp's barriers: tell it about the fork and the join.
-#if defined(__SANITIZE_THREAD__)
-#define DYADIC_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define DYADIC_TSAN 1
-#endif
-#endif
-#ifdef DYADIC_TSAN
-extern "C" void __tsan_acquire(void*);
-extern "C" void __tsan_release(void*);
-#endif
-
 namespace dyadic {
 namespace {
-
-void thread_fence_release([[maybe_unused]] void* where) {
-#ifdef DYADIC_TSAN
-  __tsan_release(where);
-#endif
-}
-
-void thread_fence_acquire([[maybe_unused]] void* where) {
-#ifdef DYADIC_TSAN
-  __tsan_acquire(where);
-#endif
-}
 
 int checked_thread_count(long threads) {
   if (threads < 1 || threads > 1024) throw UsageError("threads: " + std::to_string(threads) + " is outside 1..1024");
@@ -62,6 +40,87 @@ int& configured_threads() {
   return threads;
 }
 
+/// Waits until value() differs from `old`: a short spin, because the next region of a training step is microseconds
+/// away, then sleep, because a processor that another program needs must not be burnt (spinning for milliseconds, as
+/// OpenMP runtimes do by default, made two runs on two cores 40 times slower).
+template <typename T>
+T wait_for_change(const std::atomic<T>& value, T old) {
+  constexpr int kSpins = 1000;
+  for (int i = 0; i < kSpins; ++i) {
+    const T now = value.load(std::memory_order_acquire);
+    if (now != old) return now;
+    _mm_pause();
+  }
+  value.wait(old, std::memory_order_acquire);
+  return value.load(std::memory_order_acquire);
+}
+
+using PartFunction = std::function<void(int part)>;
+
+/// Workers that run parts 1, 2, ... of a job, worker i always part i; the caller runs part 0.
+class Pool {
+ public:
+  Pool() = default;
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool() {
+    function_ = nullptr;
+    start(static_cast<int>(workers_.size()) + 1);
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  /// Runs function(0) .. function(parts - 1). Returns false, having done nothing, if another thread is using the pool.
+  bool run(int parts, const PartFunction& function) {
+    const std::unique_lock lock(busy_, std::try_to_lock);
+    if (!lock.owns_lock()) return false;
+    while (static_cast<int>(workers_.size()) < parts - 1) {
+      const int part = static_cast<int>(workers_.size()) + 1;
+      workers_.emplace_back([this, part, seen = job_.load()] { work(part, seen); });
+    }
+    function_ = &function;
+    start(parts);
+    function(0);
+    for (std::uint32_t left = unfinished_.load(std::memory_order_acquire); left != 0;)
+      left = wait_for_change(unfinished_, left);
+    return true;
+  }
+
+ private:
+  // The number of parts travels in the word that workers wait on: a worker that is late for a job it has no part in
+  // must not mix that job's number with the next one's parts.
+  static constexpr int kPartBits = 16;
+
+  void start(int parts) {
+    unfinished_.store(static_cast<std::uint32_t>(parts - 1), std::memory_order_relaxed);
+    const std::uint64_t number = (job_.load(std::memory_order_relaxed) >> kPartBits) + 1;
+    job_.store(number << kPartBits | static_cast<std::uint64_t>(parts), std::memory_order_release);
+    job_.notify_all();
+  }
+
+  void work(int part, std::uint64_t seen) {
+    for (;;) {
+      seen = wait_for_change(job_, seen);
+      if (part >= static_cast<int>(seen & ((1U << kPartBits) - 1))) continue;
+      if (function_ == nullptr) return;
+      (*function_)(part);
+      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+    }
+  }
+
+  std::mutex busy_;
+  std::vector<std::thread> workers_;
+  const PartFunction* function_ = nullptr;
+  std::atomic<std::uint32_t> unfinished_ = 0;
+  std::atomic<std::uint64_t> job_ = 0;
+};
+
+Pool& pool() {
+  static Pool instance;
+  return instance;
+}
+
+thread_local bool inside_part = false;
+
 }  // namespace
 
 int thread_count() { return configured_threads(); }
@@ -72,27 +131,27 @@ void parallel_for(std::int64_t n, std::int64_t grain,
                   const std::function<void(std::int64_t, std::int64_t, int)>& body) {
   if (grain < 1) throw UsageError("parallel_for: grain " + std::to_string(grain) + " is below 1");
   if (n <= 0) return;
-  const std::int64_t grains = (n + grain - 1) / grain;
+  const std::int64_t grains = (n - 1) / grain + 1;
   const int parts = static_cast<int>(std::min<std::int64_t>(thread_count(), grains));
-  if (parts == 1 || omp_in_parallel() != 0) {
+  if (parts == 1 || inside_part) {
     body(0, n, 0);
     return;
   }
   std::vector<std::exception_ptr> errors(static_cast<std::size_t>(parts));
-  thread_fence_release(&errors);
-#pragma omp parallel for schedule(static, 1) num_threads(parts)
-  for (int part = 0; part < parts; ++part) {
-    thread_fence_acquire(&errors);
+  const PartFunction run_part = [&](int part) {
     const std::int64_t begin = grains * part / parts * grain;
-    const std::int64_t end = std::min(n, grains * (part + 1) / parts * grain);
+    const std::int64_t end = part + 1 == parts ? n : grains * (part + 1) / parts * grain;
+    inside_part = true;
     try {
       if (begin < end) body(begin, end, part);
     } catch (...) {
       errors[static_cast<std::size_t>(part)] = std::current_exception();
     }
-    thread_fence_release(&errors);
+    inside_part = false;
+  };
+  if (!pool().run(parts, run_part)) {
+    for (int part = 0; part < parts; ++part) run_part(part);
   }
-  thread_fence_acquire(&errors);
   for (const std::exception_ptr& error : errors) {
     if (error) std::rethrow_exception(error);
   }

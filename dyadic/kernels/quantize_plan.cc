@@ -109,7 +109,9 @@ void plan_floating(const Format& format, RoundPlan& plan) {
     plan.half_range = static_cast<std::uint32_t>(power_of_two_code(format, format.range - 1));
   }
   plan.notable = std::min({plan.limit + 1, plan.largest, plan.half_range});
-  plan.notable_value = static_cast<float>(decode(format, std::min(plan.notable, largest_finite)));
+  // Beyond 2^(104 + mantissa bits) the shortcut's anchor overflows.
+  plan.notable_value = std::min(static_cast<float>(decode(format, std::min(plan.notable, largest_finite))),
+                                std::ldexp(1.0F, std::min(104 + plan.mantissa_bits, 127)));
   plan.reads = true;
   plan.rounds = format.overflow != Overflow::error;
   if (!plan.rounds) return;
@@ -127,7 +129,9 @@ bool has_shortcut(const Format& format, const RoundPlan& plan) {
     return !plan.zero_is_largest && std::max(plan.positive_limit, plan.negative_limit) < kExactInFloat &&
            (format.family != Family::discrete || (format.code_offset & 1) == 0);
   }
-  return !plan.same_exponents && !plan.unsigned_zero && plan.mantissa_bits <= 22;
+  // With all of float32's exponents, the unit of the random fraction would lie below its least number.
+  const bool has_room = !plan.same_exponents || rounding == Rounding::rne;
+  return has_room && !plan.unsigned_zero && plan.mantissa_bits <= 22;
 }
 
 RoundPlan make_round_plan(const Format& format) {

@@ -23,11 +23,12 @@
 #define DYADIC_END_TARGET DYADIC_PRAGMA(clang attribute pop)
 #else
 // GCC 12 warns about its own intrinsics' deliberately undefined registers (GCC bug 105593).
+// clang-format off
 #define DYADIC_BEGIN_TARGET(targets)                                                         \
-  DYADIC_PRAGMA(GCC push_options)                                                            \
-  DYADIC_PRAGMA(GCC target targets)                                                          \
+  DYADIC_PRAGMA(GCC push_options) DYADIC_PRAGMA(GCC target targets)                          \
   DYADIC_PRAGMA(GCC diagnostic push) DYADIC_PRAGMA(GCC diagnostic ignored "-Wuninitialized") \
-      DYADIC_PRAGMA(GCC diagnostic ignored "-Wmaybe-uninitialized")
+  DYADIC_PRAGMA(GCC diagnostic ignored "-Wmaybe-uninitialized")
+// clang-format on
 #define DYADIC_END_TARGET DYADIC_PRAGMA(GCC diagnostic pop) DYADIC_PRAGMA(GCC pop_options)
 #endif
 

@@ -202,6 +202,23 @@ TEST(Quantize, NanIntoAFormatWithoutNanIsZeroAndCounted) {
   }
 }
 
+// Random words never hit the place where 32 random bits just suffice; here every element's own bits are its fraction,
+// exactly, and a little more or less.
+TEST(Quantize, ThirtyTwoRandomBitsDecideAtTheirLastBit) {
+  const IsaGuard guard;
+  std::vector<double> values;
+  for (std::uint64_t i = 0; i < 4096; ++i) {
+    const double bits = random_bits(kRandom.stream, kRandom.first_index + i, 32);
+    const double distance = i % 2 == 0 ? bits : 0x1p32 - bits;
+    const double offset = (static_cast<double>(i / 2 % 5) - 2) * 0.5;
+    const double steps = static_cast<double>(i / 10 % 3) + (distance + offset) * 0x1p-32;
+    values.push_back((i / 30 % 2 == 0 ? steps : -steps) * 0x1p-4);
+  }
+  for (const char* name : {"q4.4:sat:sr", "q4.4s:sat:sr", "int8*0.0625:sat:sr"}) {
+    expect_double_rounding(parse_format(name), values, kRandom);
+  }
+}
+
 TEST(Requantize, GivesTheCodesOfTheValues) {
   const IsaGuard guard;
   const std::vector<std::pair<const char*, const char*>> pairs = {{"dfx12@-1", "dfx10@-1:sat:rna"},

@@ -14,7 +14,8 @@ DYADIC_BEGIN_AVX2
 namespace dyadic::avx2 {
 namespace {
 
-// clang-format off: each uses the ones before it
+// Each uses the ones before it.
+// clang-format off
 #include "dyadic/kernels/avx2/vector-inl.h"
 #include "dyadic/kernels/generic/round_source-inl.h"
 #include "dyadic/kernels/generic/round_sink-inl.h"

@@ -177,7 +177,13 @@ RoundLoop grid_loop(const RoundPlan& plan, RoundSource source) {
 
 template <bool kValues, RandomKind kRandom>
 RoundLoop float_loop(const RoundPlan& plan) {
-  if (plan.same_exponents) return &round_loop<kRandom, FloatToShorter, FloatSink<kValues, true>>;
+  if (plan.same_exponents) {
+    using Sink = FloatSink<kValues, true>;
+    if constexpr (kValues && kRandom == RandomKind::none) {
+      if (plan.shortcut) return &round_loop<kRandom, FloatToShorter, Sink, FloatShortcut<kRandom>>;
+    }
+    return &round_loop<kRandom, FloatToShorter, Sink>;
+  }
   using Source = FloatToNarrower<kRandom>;
   using Sink = FloatSink<kValues, false>;
   if constexpr (kValues && (kRandom == RandomKind::none || kRoundsDown)) {
