@@ -44,15 +44,18 @@ template <int kPieces, typename Code, typename Gradient, typename Order, typenam
 void route_groups(const Code* z, const Gradient* d_y, std::int64_t groups, std::int64_t any_pieces, Ties ties,
                   Order order, Limit at_limit, Gradient zero, Gradient* routed) {
   const std::int64_t pieces = kPieces != 0 ? kPieces : any_pieces;
+  const auto first_only = static_cast<Gradient>(ties == Ties::first ? ~Gradient{0} : Gradient{0});
   for (std::int64_t u = 0; u < groups; ++u) {
     const Code* group = z + u * pieces;
     auto best = order(group[0]);
     for (std::int64_t p = 1; p < pieces; ++p) best = std::max(best, order(group[p]));
-    bool open = true;
+    auto open = static_cast<Gradient>(~Gradient{0});
     for (std::int64_t p = 0; p < pieces; ++p) {
-      const bool takes = order(group[p]) == best && open;
-      open = !takes || ties == Ties::all;
-      routed[u * pieces + p] = takes && !at_limit(group[p]) ? d_y[u] : zero;
+      // Masks instead of branches: which piece wins is as good as random.
+      const bool takes = (order(group[p]) == best) & !at_limit(group[p]);
+      const auto mask = static_cast<Gradient>(static_cast<Gradient>(-static_cast<Gradient>(takes)) & open);
+      open = static_cast<Gradient>(open & ~(mask & first_only));
+      routed[u * pieces + p] = static_cast<Gradient>((d_y[u] & mask) | (zero & ~mask));
     }
   }
 }

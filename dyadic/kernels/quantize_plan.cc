@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "dyadic/formats/codec.h"
 #include "dyadic/kernels/quantize_ref.h"
@@ -149,20 +151,26 @@ RoundPlan make_round_plan(const Format& format) {
 }  // namespace
 
 const RoundPlan& round_plan(const Format& format) {
+  // Most recently used first. Entries have addresses of their own and only the oldest goes, so the plans of two formats
+  // in use at once stay where they are.
   struct Entry {
     Format format;
     RoundPlan plan;
-    bool used = false;
   };
-  thread_local std::array<Entry, 16> entries;
-  thread_local std::size_t next = 0;
-  for (const Entry& entry : entries) {
-    if (entry.used && entry.format == format) return entry.plan;
+  constexpr std::size_t kEntries = 64;
+  thread_local std::vector<std::unique_ptr<Entry>> entries;
+  const auto known = std::ranges::find_if(entries, [&](const std::unique_ptr<Entry>& entry) {
+    return entry->format.range == format.range && entry->format.step_exponent == format.step_exponent &&
+           entry->format == format;
+  });
+  if (known == entries.end()) {
+    if (entries.size() == kEntries) entries.pop_back();
+    entries.push_back(std::make_unique<Entry>(Entry{format, make_round_plan(format)}));
+    std::rotate(entries.begin(), entries.end() - 1, entries.end());
+  } else {
+    std::rotate(entries.begin(), known, known + 1);
   }
-  Entry& entry = entries[next];
-  next = (next + 1) % entries.size();
-  entry = {format, make_round_plan(format), true};
-  return entry.plan;
+  return entries.front()->plan;
 }
 
 }  // namespace dyadic

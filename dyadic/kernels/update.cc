@@ -12,6 +12,7 @@ namespace dyadic {
 namespace {
 
 UpdateRowsKernel select_kernel(const SgdUpdate& job) {
+  if (active_isa() >= Isa::avx512 && avx512::can_update_short(job)) return &avx512::update_short_rows;
   if (active_isa() >= Isa::avx512 && avx512::can_update(job)) return &avx512::update_rows;
   return active_isa() == Isa::ref ? &ref::update_rows : &generic::update_rows;
 }
@@ -28,7 +29,7 @@ SgdUpdateCounts sgd_update(const SgdUpdate& job) {
   for (const SgdUpdateCounts& part : parts) {
     sum.master_before += part.master_before;
     sum.update += part.update;
-    sum.master += part.master;
+    sum.master_nonfinite += part.master_nonfinite;
   }
   return sum;
 }

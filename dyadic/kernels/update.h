@@ -38,9 +38,9 @@ struct SgdUpdate {
 };
 
 struct SgdUpdateCounts {
-  RoundingCounts master_before;  // W as stored before the step, in master_from
-  RoundingCounts update;         // u'
-  RoundingCounts master;         // W'
+  RoundingCounts master_before;       // W as stored before the step, in master_from
+  RoundingCounts update;              // u'
+  std::int64_t master_nonfinite = 0;  // of W'; 0 for grids
 };
 
 /// Rewrites update and master. Same bits on every tier and for any number of threads.

@@ -21,7 +21,11 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
 }  // namespace generic
 
 namespace avx512 {
-/// Grids of at most 16-bit codes rounded rna or rne, and float32: fused, one pass over the row and one for its norm.
+/// Grids of at most 16-bit codes rounded rna or rne: integers wherever they give the same bits.
+bool can_update_short(const SgdUpdate& job);
+void update_short_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
+
+/// Grids of 16- or 32-bit codes rounded rna or rne, and float32: one pass over the row in float64, one for its norm.
 bool can_update(const SgdUpdate& job);
 void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
 }  // namespace avx512

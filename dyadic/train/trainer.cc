@@ -96,7 +96,7 @@ std::vector<std::string> Trainer::step() {
         update_parameter(*parameter, momentum(), learning_rate(), recipe_.seed, progress_.step);
     // The group's range follows the masters as stored before the step; what the step wrote is looked at for NaN only.
     RoundingCounts before = counts.master_before;
-    before.nonfinite = counts.master.nonfinite;
+    before.nonfinite = counts.master_nonfinite;
     plan.count(*parameter->master_point, before);
     plan.count(*parameter->update_point, counts.update);
   }

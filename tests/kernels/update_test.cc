@@ -109,7 +109,7 @@ TEST_F(SgdUpdate, EveryTierAgreesWithTheDefinition) {
           expect_same(expected.update, found.update, what + " update");
           EXPECT_EQ(expected.counts.master_before, found.counts.master_before) << what;
           EXPECT_EQ(expected.counts.update, found.counts.update) << what;
-          EXPECT_EQ(expected.counts.master, found.counts.master) << what;
+          EXPECT_EQ(expected.counts.master_nonfinite, found.counts.master_nonfinite) << what;
           if (HasFailure()) return;
         }
       }
@@ -124,7 +124,7 @@ TEST_F(SgdUpdate, ThreadsDoNotMatter) {
     set_thread_count(3);
     const Outcome three = run_update(formats, 37, 50, 1.0);
     expect_same(one.master, three.master, formats.master_to);
-    EXPECT_EQ(one.counts.master, three.counts.master);
+    EXPECT_EQ(one.counts.update, three.counts.update);
   }
 }
 
@@ -179,7 +179,7 @@ TEST_F(SgdUpdate, CountsMastersAsTheyWereBeforeTheStep) {
   EXPECT_EQ(counts.master_before.largest, 2);
   EXPECT_EQ(counts.master_before.half_range, 3);
   EXPECT_EQ(counts.master_before.zeros, 1);
-  EXPECT_EQ(counts.master.zeros, 4);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(master.code(i), 0);
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ def read_idx(path):
 
 
 def read_set(folder, prefix, count):
-    images = read_idx(os.path.join(folder, f"{prefix}-images-idx3-ubyte.gz"))
-    labels = read_idx(os.path.join(folder, f"{prefix}-labels-idx1-ubyte.gz"))
+    images = read_idx(os.path.join(folder, f"{prefix}-images-idx3-ubyte"))
+    labels = read_idx(os.path.join(folder, f"{prefix}-labels-idx1-ubyte"))
     return images[:count].reshape(-1, training.PIXELS), labels[:count].astype(np.int64)
 
 

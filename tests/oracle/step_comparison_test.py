@@ -59,7 +59,7 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
         data = os.path.join(scratch, "data", "digits")
-        run([program, "data", "make", "digits", "--out", data])
+        run([program, "data", "make", "digits", "--data", os.path.dirname(data)])
         for index, (formats, steps) in enumerate(CASES):
             found = compare(program, data, scratch, index, formats, steps)
             print(f"{formats}: {steps} steps {'identical' if not found else 'DIFFER'}", flush=True)

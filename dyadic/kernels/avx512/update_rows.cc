@@ -113,7 +113,6 @@ void update_grid_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end
     counts.master_before += count_codes(master, n, job.master_from);
     __m512d squares = _mm512_setzero_pd();
     std::int64_t update_overflows = 0;
-    std::int64_t master_overflows = 0;
     for (std::int64_t j = 0; j < n; j += 8) {
       const __mmask8 lanes = lanes_left(n - j);
       const __m512d step = _mm512_sub_pd(_mm512_mul_pd(momentum, load_codes(update + j, lanes)),
@@ -124,7 +123,6 @@ void update_grid_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end
       const __m512d sum = _mm512_add_pd(_mm512_mul_pd(load_codes(master + j, lanes), old_master_unit),
                                         _mm512_mul_pd(_mm512_cvtepi32_pd(new_update), update_unit));
       const __m256i new_master = round_grid<kAway>(sum, master_target);
-      master_overflows += overflow_count(sum, lanes, master_target);
       store_codes(master + j, lanes, new_master);
       const __m512d steps = _mm512_cvtepi32_pd(new_master);
       squares = _mm512_fmadd_pd(steps, steps, squares);  // integers below 2^53: exact in any order
@@ -132,7 +130,6 @@ void update_grid_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end
     if (job.max_norm > 0) {
       const double norm = grid_norm(static_cast<std::uint64_t>(_mm512_reduce_add_pd(squares)), master_step);
       const __m512d factor = _mm512_set1_pd(norm_factor(norm, job.max_norm));
-      master_overflows = 0;  // the factor is at most 1: nothing overflows, and the last rounding is the one that counts
       for (std::int64_t j = 0; j < n; j += 8) {
         const __mmask8 lanes = lanes_left(n - j);
         store_codes(master + j, lanes,
@@ -141,8 +138,6 @@ void update_grid_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end
     }
     counts.update += count_codes(update, n, job.update_to);
     counts.update.overflowed += update_overflows;
-    counts.master += count_codes(master, n, job.master_to);
-    counts.master.overflowed += master_overflows;
   }
 }
 
@@ -191,7 +186,7 @@ void update_float_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t en
     const float* gradient = static_cast<const float*>(job.gradient) + row * n;
     counts.master_before += count_codes(master, n, job.master_from);
     std::int64_t update_overflows = 0;
-    std::int64_t master_overflows = 0;
+    std::int64_t ignored = 0;
     for (std::int64_t j = 0; j < n; j += 8) {
       const __mmask8 lanes = lanes_left(n - j);
       const __m512d step =
@@ -201,25 +196,22 @@ void update_float_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t en
       _mm256_mask_storeu_ps(update + j, lanes, new_update);
       const __m512d sum =
           _mm512_add_pd(_mm512_cvtps_pd(_mm256_maskz_loadu_ps(lanes, master + j)), _mm512_cvtps_pd(new_update));
-      const __m256 new_master = round_float(sum, master_limit, lanes, master_largest, master_overflows);
+      const __m256 new_master = round_float(sum, master_limit, lanes, master_largest, ignored);
       _mm256_mask_storeu_ps(master + j, lanes, new_master);
       const __m512d wide = _mm512_cvtps_pd(new_master);
       _mm512_storeu_pd(squares.data() + j, _mm512_mul_pd(wide, wide));
     }
     if (job.max_norm > 0) {
       const __m512d factor = _mm512_set1_pd(norm_factor(std::sqrt(tree_sum_in_place(squares.data(), n)), job.max_norm));
-      master_overflows = 0;
       for (std::int64_t j = 0; j < n; j += 8) {
         const __mmask8 lanes = lanes_left(n - j);
         const __m512d scaled = _mm512_mul_pd(_mm512_cvtps_pd(_mm256_maskz_loadu_ps(lanes, master + j)), factor);
-        _mm256_mask_storeu_ps(master + j, lanes,
-                              round_float(scaled, master_limit, lanes, master_largest, master_overflows));
+        _mm256_mask_storeu_ps(master + j, lanes, round_float(scaled, master_limit, lanes, master_largest, ignored));
       }
     }
     counts.update += count_codes(update, n, job.update_to);
     counts.update.overflowed += update_overflows;
-    counts.master += count_codes(master, n, job.master_to);
-    counts.master.overflowed += master_overflows;
+    counts.master_nonfinite += count_codes(master, n, job.master_to).nonfinite;
   }
 }
 

@@ -73,7 +73,7 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
       for (std::size_t j = 0; j < size; ++j) other[j] *= factor;
       master_counts = quantize(other.data(), n, job.master_to, master_codes, master_random);
     }
-    counts.master += master_counts;
+    counts.master_nonfinite += master_counts.nonfinite;
   }
 }
 

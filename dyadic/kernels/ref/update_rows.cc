@@ -59,24 +59,22 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
     return static_cast<std::byte*>(codes) + i * code_bytes(code_type(format));
   };
   counts.master_before += count_codes(at(job.master, job.master_from, first), n, job.master_from);
+  std::int64_t ignored = 0;
   for (std::int64_t row = begin; row < end; ++row) {
-    std::int64_t master_overflowed = 0;
     for (std::int64_t i = row * job.columns; i < (row + 1) * job.columns; ++i) {
       const double step = job.momentum * update_from.value(i) - job.learning_rate * gradient.value(i);
       const double update = round_to(update_to, i, step, job.update_random, counts.update.overflowed);
-      round_to(master_to, i, master_from.value(i) + update, job.master_random, master_overflowed);
+      round_to(master_to, i, master_from.value(i) + update, job.master_random, ignored);
     }
     if (job.max_norm > 0) {
-      master_overflowed = 0;  // the last rounding of the row is the one that counts
       const double factor = norm_factor(row_norm(master_to, row * job.columns, job.columns), job.max_norm);
       for (std::int64_t i = row * job.columns; i < (row + 1) * job.columns; ++i) {
-        round_to(master_to, i, master_to.value(i) * factor, job.master_random, master_overflowed);
+        round_to(master_to, i, master_to.value(i) * factor, job.master_random, ignored);
       }
     }
-    counts.master.overflowed += master_overflowed;
   }
   counts.update += count_codes(at(job.update, job.update_to, first), n, job.update_to);
-  counts.master += count_codes(at(job.master, job.master_to, first), n, job.master_to);
+  counts.master_nonfinite += count_codes(at(job.master, job.master_to, first), n, job.master_to).nonfinite;
 }
 
 }  // namespace dyadic::ref
