@@ -31,14 +31,6 @@ const float* float_values(const Tensor& tensor, int scale_exponent, AlignedVecto
   return scratch.data();
 }
 
-/// Equal formats share one tensor. Ranges do not count: a stored tensor keeps the range it was written with.
-bool shares_master(const RoundingPoint& copy, const RoundingPoint& master) {
-  Format a = copy.current;
-  Format b = master.current;
-  a.range = b.range = Format::kNoRange;
-  return a == b;
-}
-
 }  // namespace
 
 bool is_integer_product(const Format& a, const Format& b) { return a.is_dyadic_grid() && b.is_dyadic_grid(); }
@@ -90,7 +82,7 @@ DenseLayer::DenseLayer(NumberPlan& plan, int node, int input_node, const DenseOp
 
 const Tensor& DenseLayer::copy_for_products(const Parameter& parameter, Tensor& scratch, const Pass& pass) const {
   RoundingPoint& point = *parameter.copy_point;
-  if (shares_master(point, *parameter.master_point)) return parameter.master;
+  if (parameter.master.format() == point.current) return parameter.master;  // equal formats share one tensor
   scratch.reset(parameter.master.shape(), point.current);
   requantize(parameter.master.data(), parameter.master.format(), parameter.master.size(), point.current, scratch.data(),
              {.stream = pass.random(point), .first_index = 0});

@@ -36,6 +36,9 @@ SgdUpdateCounts update_parameter(Parameter& parameter, double momentum, double l
                    .gradient_format = parameter.gradient.format(),
                    .update_random = {seed, step, parameter.update_point->stream()},
                    .master_random = {seed, step, parameter.master_point->stream()}};
+  // Range initialisation compares values with the range of now; codes of a dfx master keep the one they were written
+  // in.
+  if (job.master_from.family == Family::floating) job.master_from.range = job.master_to.range;
   const SgdUpdateCounts counts = sgd_update(job);
   master.set_format(job.master_to);
   parameter.update.set_format(job.update_to);

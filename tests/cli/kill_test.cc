@@ -33,7 +33,7 @@ Words command(const std::string& out) {
           "11",
           "1",
           "0.001",
-          "2",
+          "4",
           "--epochs",
           "6",
           "--threads",

@@ -17,7 +17,8 @@ TENSORS = ("weight_master", "bias_master", "weight_update", "bias_update")
 
 def read_idx(path):
     """MNIST's idx format: two zero bytes, type 8 (bytes), rank, big-endian sizes, data."""
-    with gzip.open(path, "rb") as file:
+    opened = gzip.open(path + ".gz", "rb") if os.path.exists(path + ".gz") else open(path, "rb")
+    with opened as file:
         data = file.read()
     if data[:3] != b"\0\0\x08":
         raise ValueError(f"{path} is not an idx file of bytes")

@@ -39,10 +39,10 @@ TEST(Trainer, LearnsTheDigits) {
   const DataSet larger = generate_digits_set(kDigitSeed, 1300, 40);
   const Recipe recipe =
       small_task({"DFXP", "5", "9", "11", "5", "0.0001", "1"},
-                 {"data.split={train = 1000, valid = 300}", "train.epochs=10", "train.learning_rate=0.2",
+                 {"data.split={train = 1000, valid = 300}", "train.epochs=20", "train.learning_rate=0.1",
                   "network.layers.1.units=200", "network.layers.4.units=200"});
   Trainer trainer(recipe, larger, nullptr);
-  train_epochs(trainer, 11);
+  train_epochs(trainer, 21);
   EXPECT_TRUE(trainer.finished());
   EXPECT_LT(trainer.progress().validation_error, 45.0) << "chance is 90";
 }
