@@ -1,5 +1,5 @@
-// The roles in which numbers occur at a node of the network (numerics.md section 5). The order is fixed: a role's number
-// is part of its random stream.
+// The roles in which numbers occur at a node of the network (numerics.md section 5). The order is fixed: a role's
+// number is part of its random stream.
 #pragma once
 
 #include <array>

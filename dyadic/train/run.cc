@@ -227,7 +227,8 @@ EvaluationReport evaluate_run(const std::string& run_or_checkpoint, const RunOpt
       is_run ? run_or_checkpoint : fs::absolute(run_or_checkpoint).parent_path().parent_path().string();
   if (!is_run && !fs::exists(run_or_checkpoint))
     throw MissingInputError(run_or_checkpoint + ": no such run or checkpoint");
-  if (!is_run && fs::is_directory(run_or_checkpoint)) static_cast<void>(read_recipe(run_or_checkpoint));  // says why not
+  if (!is_run && fs::is_directory(run_or_checkpoint))
+    static_cast<void>(read_recipe(run_or_checkpoint));  // says why not
   const Recipe recipe = parse_recipe(read_recipe(run), run + "/recipe.toml", {});
   LoadedCheckpoint checkpoint;
   if (is_run) {

@@ -63,17 +63,32 @@ DYADIC_BEGIN_AVX512
 
 namespace {
 
+// Masks are for the end of a row only: masked stores are slow on some machines.
+constexpr __mmask8 kAllLanes = 0xFF;
+
 DYADIC_INLINE __m512d load_codes(const std::int16_t* codes, __mmask8 lanes) {
-  return _mm512_cvtepi32_pd(_mm256_cvtepi16_epi32(_mm_maskz_loadu_epi16(lanes, codes)));
+  const __m128i values = lanes == kAllLanes ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes))
+                                            : _mm_maskz_loadu_epi16(lanes, codes);
+  return _mm512_cvtepi32_pd(_mm256_cvtepi16_epi32(values));
 }
 DYADIC_INLINE __m512d load_codes(const std::int32_t* codes, __mmask8 lanes) {
-  return _mm512_cvtepi32_pd(_mm256_maskz_loadu_epi32(lanes, codes));
+  return _mm512_cvtepi32_pd(lanes == kAllLanes ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes))
+                                               : _mm256_maskz_loadu_epi32(lanes, codes));
 }
 DYADIC_INLINE void store_codes(std::int16_t* codes, __mmask8 lanes, __m256i values) {
-  _mm_mask_storeu_epi16(codes, lanes, _mm256_cvtepi32_epi16(values));
+  if (lanes == kAllLanes) _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm256_cvtepi32_epi16(values));
+  else _mm_mask_storeu_epi16(codes, lanes, _mm256_cvtepi32_epi16(values));
 }
 DYADIC_INLINE void store_codes(std::int32_t* codes, __mmask8 lanes, __m256i values) {
-  _mm256_mask_storeu_epi32(codes, lanes, values);
+  if (lanes == kAllLanes) _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes), values);
+  else _mm256_mask_storeu_epi32(codes, lanes, values);
+}
+DYADIC_INLINE __m512d load_floats(const float* values, __mmask8 lanes) {
+  return _mm512_cvtps_pd(lanes == kAllLanes ? _mm256_loadu_ps(values) : _mm256_maskz_loadu_ps(lanes, values));
+}
+DYADIC_INLINE void store_floats(float* to, __mmask8 lanes, __m256 values) {
+  if (lanes == kAllLanes) _mm256_storeu_ps(to, values);
+  else _mm256_mask_storeu_ps(to, lanes, values);
 }
 
 /// Rounds to an integer and clamps. rna: trunc(x + copysign(pred(1/2), x)) is exact for |x| < 2^52.
@@ -172,7 +187,6 @@ double tree_sum_in_place(double* values, std::int64_t n) {
 
 void update_float_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts) {
   const std::int64_t n = job.columns;
-
   const __m256 update_limit = _mm256_set1_ps(clamp_limit(job.update_to));
   const __m256 master_limit = _mm256_set1_ps(clamp_limit(job.master_to));
   const __m256 update_largest = _mm256_set1_ps(largest_value(job.update_to));
@@ -189,29 +203,30 @@ void update_float_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t en
     std::int64_t ignored = 0;
     for (std::int64_t j = 0; j < n; j += 8) {
       const __mmask8 lanes = lanes_left(n - j);
-      const __m512d step =
-          _mm512_sub_pd(_mm512_mul_pd(momentum, _mm512_cvtps_pd(_mm256_maskz_loadu_ps(lanes, update + j))),
-                        _mm512_mul_pd(rate, _mm512_cvtps_pd(_mm256_maskz_loadu_ps(lanes, gradient + j))));
+      const __m512d step = _mm512_sub_pd(_mm512_mul_pd(momentum, load_floats(update + j, lanes)),
+                                         _mm512_mul_pd(rate, load_floats(gradient + j, lanes)));
       const __m256 new_update = round_float(step, update_limit, lanes, update_largest, update_overflows);
-      _mm256_mask_storeu_ps(update + j, lanes, new_update);
-      const __m512d sum =
-          _mm512_add_pd(_mm512_cvtps_pd(_mm256_maskz_loadu_ps(lanes, master + j)), _mm512_cvtps_pd(new_update));
+      store_floats(update + j, lanes, new_update);
+      const __m512d sum = _mm512_add_pd(load_floats(master + j, lanes), _mm512_cvtps_pd(new_update));
       const __m256 new_master = round_float(sum, master_limit, lanes, master_largest, ignored);
-      _mm256_mask_storeu_ps(master + j, lanes, new_master);
+      store_floats(master + j, lanes, new_master);
       const __m512d wide = _mm512_cvtps_pd(new_master);
       _mm512_storeu_pd(squares.data() + j, _mm512_mul_pd(wide, wide));
     }
+    bool known_finite = false;
     if (job.max_norm > 0) {
-      const __m512d factor = _mm512_set1_pd(norm_factor(std::sqrt(tree_sum_in_place(squares.data(), n)), job.max_norm));
+      const double sum = tree_sum_in_place(squares.data(), n);
+      known_finite = std::isfinite(sum);  // a square of a float32 that is finite is finite in float64
+      const __m512d factor = _mm512_set1_pd(norm_factor(std::sqrt(sum), job.max_norm));
       for (std::int64_t j = 0; j < n; j += 8) {
         const __mmask8 lanes = lanes_left(n - j);
-        const __m512d scaled = _mm512_mul_pd(_mm512_cvtps_pd(_mm256_maskz_loadu_ps(lanes, master + j)), factor);
-        _mm256_mask_storeu_ps(master + j, lanes, round_float(scaled, master_limit, lanes, master_largest, ignored));
+        const __m512d scaled = _mm512_mul_pd(load_floats(master + j, lanes), factor);
+        store_floats(master + j, lanes, round_float(scaled, master_limit, lanes, master_largest, ignored));
       }
     }
     counts.update += count_codes(update, n, job.update_to);
     counts.update.overflowed += update_overflows;
-    counts.master_nonfinite += count_codes(master, n, job.master_to).nonfinite;
+    if (!known_finite) counts.master_nonfinite += count_codes(master, n, job.master_to).nonfinite;
   }
 }
 

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Tables of finished runs: results_table.py RUNS [--csv FILE]. Markdown on standard output, one row per recipe (mean and
+sample deviation over seeds); --csv writes one row per run, checksums included, so that anybody can compare their own.
+
+RUNS is a folder with run directories anywhere below it. Standard library only.
+"""
+import argparse
+import csv
+import json
+import statistics
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+
+COLUMNS = ["recipe", "epochs", "seed", "test_error_at_best_validation", "best_epoch", "test_error", "validation_error",
+           "checkpoint_sha256", "bytes_per_parameter", "checkpoint_bits_per_parameter", "samples_per_second", "isa",
+           "threads", "version"]
+
+
+def read_runs(folder):
+    runs = []
+    for summary_path in sorted(folder.rglob("summary.json")):
+        recipe = tomllib.loads(summary_path.with_name("recipe.toml").read_text())
+        summary = json.loads(summary_path.read_text())
+        runs.append({"recipe": recipe["title"], "seed": recipe["seed"], **{c: summary.get(c) for c in COLUMNS if c in summary}})
+    return sorted(runs, key=lambda run: (run["recipe"], run["epochs"], run["seed"]))
+
+
+def spread(values):
+    mean = statistics.mean(values)
+    return f"{mean:.2f}" if len(values) == 1 else f"{mean:.2f} ± {statistics.stdev(values):.2f}"
+
+
+def print_table(runs):
+    groups = defaultdict(list)
+    for run in runs:
+        groups[run["recipe"], run["epochs"]].append(run)
+    print("| recipe | epochs | seeds | test error at best validation, % | test error after the last epoch, % | bytes per parameter |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for (recipe, epochs), group in groups.items():
+        best = spread([run["test_error_at_best_validation"] for run in group])
+        last = spread([run["test_error"] for run in group])
+        seeds = ", ".join(str(run["seed"]) for run in group)
+        print(f"| {recipe} | {epochs} | {seeds} | {best} | {last} | {group[0]['bytes_per_parameter']:g} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--csv", type=Path)
+    arguments = parser.parse_args()
+    runs = read_runs(arguments.runs)
+    print_table(runs)
+    if arguments.csv:
+        with arguments.csv.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(runs)
+
+
+if __name__ == "__main__":
+    main()
