@@ -44,6 +44,7 @@ void declare(const Command& command, Arguments& arguments, CLI::App& app) {
           } else {
             CLI::Option* added = app.add_option(std::string(name), arguments.*member, summary);
             added->type_name(std::string(option.value));
+            added->check([](const std::string& value) { return value.empty() ? "the value is empty" : std::string(); });
             if constexpr (std::is_same_v<Value, std::vector<std::string>>) added->allow_extra_args(false);
             else added->multi_option_policy(CLI::MultiOptionPolicy::Throw);
           }

@@ -8,7 +8,7 @@ ExitCode run_resume(const Arguments& arguments) {
   const RunOptions options = run_options(arguments, run_directory);
   const ProgressStyle style = progress_style(arguments.json, arguments.quiet);
   Progress progress(style);
-  return report_outcome(resume_run(options, progress.observer()), run_directory, style);
+  return report_outcome(resume_run(options, progress.observer()), options, style);
 }
 
 }  // namespace dyadic::cli

@@ -54,7 +54,8 @@ RunOptions run_options(const Arguments& arguments, const std::string& run_direct
   return options;
 }
 
-ExitCode report_outcome(const RunOutcome& outcome, const std::string& run_directory, ProgressStyle style) {
+ExitCode report_outcome(const RunOutcome& outcome, const RunOptions& options, ProgressStyle style) {
+  const std::string& run_directory = options.run_directory;
   if (style == ProgressStyle::json) {
     JsonLine line;
     line.text("event", outcome.finished ? "summary" : "stopped").text("run", run_directory);
@@ -62,9 +63,11 @@ ExitCode report_outcome(const RunOutcome& outcome, const std::string& run_direct
     else line.integer("steps", outcome.summary.steps);
     fmt::print("{}\n", line.str());
   } else if (outcome.finished) {
+    if (outcome.was_finished) fmt::print("already done; its result:\n");
     print_summary(outcome.summary, run_directory);
   } else {
-    fmt::print("stopped after step {}; resume with: dyadic resume {}\n", outcome.summary.steps, run_directory);
+    fmt::print("stopped after step {}; resume with: dyadic resume {}{}\n", outcome.summary.steps, run_directory,
+               options.data_directory.empty() ? "" : " --data " + options.data_directory);
   }
   return outcome.finished ? ExitCode::done : ExitCode::stopped;
 }

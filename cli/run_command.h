@@ -12,8 +12,8 @@ namespace dyadic::cli {
 /// Installs the signal handlers too.
 RunOptions run_options(const Arguments& arguments, const std::string& run_directory);
 
-/// Prints the result of a run; `done`, or `stopped` if it can be resumed.
-ExitCode report_outcome(const RunOutcome& outcome, const std::string& run_directory, ProgressStyle style);
+/// Prints the result of the run in `options`; `done`, or `stopped` if it can be resumed.
+ExitCode report_outcome(const RunOutcome& outcome, const RunOptions& options, ProgressStyle style);
 
 /// "input uq0.8:sat:rne; weight_master, bias_master dfx12:sat:rna; all others dfx10:sat:rna"
 std::string formats_in_short(const FormatPlan& plan);

@@ -51,6 +51,9 @@ ExitCode run_train(const Arguments& arguments) {
   const bool is_file = words[0].ends_with(".toml") || std::filesystem::is_regular_file(words[0], ignored);
   if (is_file && words.size() > 1) throw UsageError("train: surplus argument '" + words[1] + "' after a recipe");
 
+  // DYADIC_ISA and DYADIC_THREADS are found wrong here, before anything is printed or made.
+  static_cast<void>(active_isa());
+  static_cast<void>(thread_count());
   const std::vector<Override> overrides = overrides_of(arguments);
   const Recipe recipe = is_file ? read_recipe(words[0], overrides) : task_recipe(words, overrides);
   const std::string run_directory =
@@ -59,10 +62,7 @@ ExitCode run_train(const Arguments& arguments) {
   const ProgressStyle style = progress_style(arguments.json, arguments.quiet);
   Progress progress(style);
   if (style == ProgressStyle::terminal || style == ProgressStyle::lines) print_header(recipe, run_directory);
-  const bool was_done = std::filesystem::exists(run_directory + "/summary.json", ignored);
-  const RunOutcome outcome = train_run(recipe, options, progress.observer());
-  if (was_done && style != ProgressStyle::json) fmt::print("already done; its result:\n");
-  return report_outcome(outcome, run_directory, style);
+  return report_outcome(train_run(recipe, options, progress.observer()), options, style);
 }
 
 }  // namespace dyadic::cli

@@ -44,7 +44,7 @@ dyadic/formats/describe.cc ;; s/format.has_zero ? 1 : 0)/1)/ ;; formats ;; Forma
 dyadic/base/philox.h ;; s/0xBB67AE85/0xBB67AE86/ ;; base ;; Philox.*
 dyadic/base/philox.h ;; s/(first % 32)) &/(first % 16)) \&/ ;; base ;; RandomBits.*
 dyadic/base/parallel.cc ;; s/grains \* (part + 1) \/ parts/grains * part \/ parts/ ;; base ;; ParallelFor.*
-dyadic/base/parallel.cc ;; s/ || omp_in_parallel() != 0// ;; base ;; ParallelFor.CallsInside*
+dyadic/base/parallel.cc ;; s/ || inside_part// ;; base ;; ParallelFor.CallsInside*
 dyadic/base/nearest_name.cc ;; s/at(i - 2, j - 2) + 1/at(i - 2, j - 2) + 2/ ;; base ;; EditDistance.*
 TABLE
 }

@@ -17,8 +17,10 @@
 namespace dyadic {
 namespace {
 
-int checked_thread_count(long threads) {
-  if (threads < 1 || threads > 1024) throw UsageError("threads: " + std::to_string(threads) + " is outside 1..1024");
+int checked_thread_count(const char* what, long threads) {
+  if (threads < 1 || threads > 1024) {
+    throw UsageError(std::string(what) + ": " + std::to_string(threads) + " is outside 1..1024");
+  }
   return static_cast<int>(threads);
 }
 
@@ -27,7 +29,7 @@ int default_thread_count() {
     char* end = nullptr;
     const long threads = std::strtol(text, &end, 10);
     if (end == text || *end != '\0') throw UsageError(std::string("DYADIC_THREADS: '") + text + "' is not a number");
-    return checked_thread_count(threads);
+    return checked_thread_count("DYADIC_THREADS", threads);
   }
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -125,7 +127,7 @@ thread_local bool inside_part = false;
 
 int thread_count() { return configured_threads(); }
 
-void set_thread_count(int threads) { configured_threads() = checked_thread_count(threads); }
+void set_thread_count(int threads) { configured_threads() = checked_thread_count("threads", threads); }
 
 void parallel_for(std::int64_t n, std::int64_t grain,
                   const std::function<void(std::int64_t, std::int64_t, int)>& body) {

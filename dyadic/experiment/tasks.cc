@@ -21,6 +21,8 @@ struct Task {
   std::string_view name;
   std::string_view data;  // empty: the task is known, but a later version's
   std::string_view paper;
+
+  [[nodiscard]] bool is_available() const { return !data.empty(); }
 };
 
 constexpr std::string_view kPaper = "Courbariaux, Bengio, David 2014, table 3";
@@ -101,6 +103,8 @@ struct Arithmetic {
   std::array<std::size_t, 2> counts;  // how many numbers it takes: the one or the other
   std::string_view usage;
   std::string (*formats)(const Numbers&);
+
+  [[nodiscard]] bool is_available() const { return true; }
 };
 
 constexpr std::array<Arithmetic, 4> kArithmetics = {
@@ -115,7 +119,9 @@ constexpr std::array<Arithmetic, 4> kArithmetics = {
 template <typename Row>
 std::string names_of(std::span<const Row> rows) {
   std::string names;
-  for (const Row& row : rows) names += (names.empty() ? "" : ", ") + std::string(row.name);
+  for (const Row& row : rows) {
+    if (row.is_available()) names += (names.empty() ? "" : ", ") + std::string(row.name);
+  }
   return names;
 }
 
@@ -124,7 +130,9 @@ const Row& find_row(std::span<const Row> rows, const std::string& name, const ch
   const auto found = std::ranges::find(rows, name, &Row::name);
   if (found != rows.end()) return *found;
   std::vector<std::string> names;
-  for (const Row& row : rows) names.emplace_back(row.name);
+  for (const Row& row : rows) {
+    if (row.is_available()) names.emplace_back(row.name);
+  }
   throw UsageError(fmt::format("unknown {} '{}'; the nearest is '{}'; {}s: {}", what, name, nearest_name(name, names),
                                what, names_of(rows)));
 }
@@ -180,7 +188,7 @@ std::string task_grammar() {
 std::vector<std::string> task_names() {
   std::vector<std::string> names;
   for (const Task& task : kTasks) {
-    if (!task.data.empty()) names.emplace_back(task.name);
+    if (task.is_available()) names.emplace_back(task.name);
   }
   return names;
 }
@@ -188,11 +196,9 @@ std::vector<std::string> task_names() {
 std::string task_toml(const std::vector<std::string>& arguments) {
   if (arguments.empty()) throw UsageError("TASK is missing; usage: " + task_grammar());
   const Task& task = find_row(std::span<const Task>(kTasks), arguments[0], "task");
-  if (task.data.empty()) {
-    std::string names;
-    for (const std::string& name : task_names()) names += (names.empty() ? "" : ", ") + name;
-    throw UsageError(
-        fmt::format("task {} needs convolutions, which this version does not have yet; tasks: {}", task.name, names));
+  if (!task.is_available()) {
+    throw UsageError(fmt::format("task {} needs convolutions, which this version does not have yet; tasks: {}",
+                                 task.name, names_of(std::span<const Task>(kTasks))));
   }
   const std::span<const Arithmetic> arithmetics(kArithmetics);
   if (arguments.size() == 1) {

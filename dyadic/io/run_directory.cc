@@ -21,7 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kRecipe = "recipe.toml";
+constexpr std::string_view kInitialWeights = "initial.safetensors";
 constexpr std::string_view kCheckpoints = "checkpoints";
+constexpr std::string_view kMetrics = "metrics.jsonl";
+constexpr std::string_view kSummary = "summary.json";
 constexpr std::string_view kLock = "lock";
 constexpr std::string_view kCheckpointPrefix = "step-";
 constexpr std::string_view kCheckpointSuffix = ".safetensors";
@@ -60,7 +63,7 @@ void check_free(const std::string& path) {
   }
   for (const fs::path& entry : entries_of(path)) {
     const std::string name = entry.filename().string();
-    const bool is_ours = name == kLock || is_temporary_name(name) ||
+    const bool is_ours = name == kLock || name == kInitialWeights || is_temporary_name(name) ||
                          (name == kCheckpoints && is_directory(entry.string()) && entries_of(entry.string()).empty());
     if (!is_ours) {
       throw UsageError(path + ": holds '" + name + "' and no recipe.toml, so it is not a run; choose another --out");
@@ -113,6 +116,15 @@ RunLock::RunLock(const std::string& path) : file_(inside(path, kLock), O_RDWR | 
 
 bool is_run_directory(const std::string& path) { return exists(inside(path, kRecipe)); }
 
+bool run_has_begun(const std::string& path) {
+  std::error_code error;
+  const auto metrics_bytes = fs::file_size(inside(path, kMetrics), error);
+  const bool has_metrics = !error && metrics_bytes > 0;
+  return has_metrics || exists(inside(path, kSummary)) || !list_checkpoints(path).empty();
+}
+
+std::string initial_weights_path(const std::string& path) { return inside(path, kInitialWeights); }
+
 std::string read_recipe(const std::string& path) {
   check_is_run(path);
   return read_text_file(inside(path, kRecipe));
@@ -146,21 +158,36 @@ std::optional<LoadedCheckpoint> load_newest_checkpoint(const std::string& path) 
     }
   }
   if (loaded.skipped.empty()) return std::nullopt;
-  throw FileFormatError(fmt::format("{}: none of {} checkpoints can be read; the newest: {}", path,
-                                    loaded.skipped.size(), loaded.skipped.front()));
+  throw FileFormatError(fmt::format(
+      "{}: none of {} checkpoints can be read; restore one, or move them away to begin at step 0; the newest: {}", path,
+      loaded.skipped.size(), loaded.skipped.front()));
 }
 
 RunDirectory::RunDirectory(std::string path, RunLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
-RunDirectory RunDirectory::create(const std::string& path, std::string_view recipe) {
+RunDirectory RunDirectory::create(const std::string& path, std::string_view recipe,
+                                  const SafetensorsFile* initial_weights) {
   check_free(path);
   make_directories(path);
   RunDirectory run(path, RunLock(path));
   check_free(path);  // another process may have been faster, and done by now
   remove_temporaries(path);
   make_directories(inside(path, kCheckpoints));
-  write_file_atomically(inside(path, kRecipe), recipe);
+  run.write_start(recipe, initial_weights);
   return run;
+}
+
+void RunDirectory::restart(std::string_view recipe, const SafetensorsFile* initial_weights) const {
+  if (run_has_begun(path_)) throw UsageError(path_ + ": the run has begun; 'dyadic resume' continues it");
+  write_start(recipe, initial_weights);
+}
+
+/// The recipe last: it makes the directory a run, which must not start from other weights.
+void RunDirectory::write_start(std::string_view recipe, const SafetensorsFile* initial_weights) const {
+  const std::string weights = initial_weights_path(path_);
+  if (initial_weights != nullptr) write_safetensors_atomically(weights, *initial_weights);
+  else if (exists(weights)) remove_file(weights);
+  write_file_atomically(inside(path_, kRecipe), recipe);
 }
 
 RunDirectory RunDirectory::open(const std::string& path) {
@@ -198,7 +225,7 @@ void RunDirectory::prune(int keep) const {
 }
 
 void RunDirectory::write_summary(std::string_view json) const {
-  write_file_atomically(inside(path_, "summary.json"), json);
+  write_file_atomically(inside(path_, kSummary), json);
 }
 
 }  // namespace dyadic

@@ -1,6 +1,7 @@
 // A run directory: everything that one training run is.
 //
 //   recipe.toml       the resolved, complete recipe, written before anything else: what makes a directory a run
+//   initial.safetensors   the weights it started from, if they were another run's
 //   metrics.jsonl     one line per record, appended (LineWriter)
 //   checkpoints/      step-00001000.safetensors, ...
 //   summary.json      the results
@@ -47,6 +48,12 @@ struct LoadedCheckpoint {
 /// True if `path` holds a recipe.toml.
 bool is_run_directory(const std::string& path);
 
+/// True once a run has made what a fresh start would lose: a checkpoint, metrics or a summary.
+bool run_has_begun(const std::string& path);
+
+/// Where the weights are kept that a run started from, if it started from another run's.
+std::string initial_weights_path(const std::string& path);
+
 /// Text of recipe.toml. Throws MissingInputError if there is no such directory, UsageError if it is not a run, IoError.
 std::string read_recipe(const std::string& path);
 
@@ -64,13 +71,18 @@ std::optional<LoadedCheckpoint> load_newest_checkpoint(const std::string& path);
 class RunDirectory {
  public:
   /// Makes the directory, with parents, locks it and writes recipe.toml. An empty directory, or what an earlier
-  /// create() that died before the recipe left, is taken over. Throws UsageError if `path` is a file, a run already, or
+  /// create() that died before the recipe left, is taken over. `initial_weights`, if any, are written before the recipe. Throws UsageError if `path` is a file, a run already, or
   /// holds anything else; IoError if it is locked, unwritable or full.
-  static RunDirectory create(const std::string& path, std::string_view recipe);
+  static RunDirectory create(const std::string& path, std::string_view recipe,
+                             const SafetensorsFile* initial_weights = nullptr);
 
   /// Locks an existing run. Removes the temporaries of a killed process. Throws as read_recipe() does, and IoError if
   /// it is locked.
   static RunDirectory open(const std::string& path);
+
+  /// Gives a run that has not begun another recipe and other initial weights: its data were missing, or its recipe did
+  /// not fit them. Throws UsageError if it has begun, IoError.
+  void restart(std::string_view recipe, const SafetensorsFile* initial_weights) const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string metrics_path() const { return path_ + "/metrics.jsonl"; }
@@ -90,6 +102,7 @@ class RunDirectory {
 
  private:
   RunDirectory(std::string path, RunLock lock);
+  void write_start(std::string_view recipe, const SafetensorsFile* initial_weights) const;
 
   std::string path_;
   RunLock lock_;

@@ -52,8 +52,9 @@ void route_groups(const Code* z, const Gradient* d_y, std::int64_t groups, std::
     auto open = static_cast<Gradient>(~Gradient{0});
     for (std::int64_t p = 0; p < pieces; ++p) {
       // Masks instead of branches: which piece wins is as good as random.
-      const bool takes = (order(group[p]) == best) & !at_limit(group[p]);
-      const auto mask = static_cast<Gradient>(static_cast<Gradient>(-static_cast<Gradient>(takes)) & open);
+      const auto takes =
+          static_cast<Gradient>(static_cast<int>(order(group[p]) == best) & static_cast<int>(!at_limit(group[p])));
+      const auto mask = static_cast<Gradient>(static_cast<Gradient>(-takes) & open);
       open = static_cast<Gradient>(open & ~(mask & first_only));
       routed[u * pieces + p] = static_cast<Gradient>((d_y[u] & mask) | (zero & ~mask));
     }

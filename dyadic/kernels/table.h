@@ -1,6 +1,6 @@
-// The one table that declares every fast kernel: what it computes, on which tier, which function. Tests run each row
-// against the `ref` row of the same operation on every tier the machine has, benchmarks time the same rows, and
-// `dyadic info` prints them.
+// The one table that declares every fast kernel: what it computes, on which tier, with which instructions. `dyadic
+// info` prints it. Tests run every operation against `ref` on every tier that the machine has, benchmarks time those
+// that matter; which function runs is decided where the operation lives (docs/adding.md).
 #pragma once
 
 #include <span>

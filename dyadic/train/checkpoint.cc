@@ -101,12 +101,16 @@ void restore_tensor(const SafetensorsFile& file, const std::string& name, const 
   tensor = std::move(stored);
 }
 
-void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer& trainer) {
-  const int version = std::stoi(metadata_entry(file, kVersionKey));
+void check_version(const std::string& text) {
+  const int version = std::stoi(text);
   if (version > kCheckpointVersion) {
     throw FileFormatError("checkpoint version " + std::to_string(version) + " is newer than this program's " +
                           std::to_string(kCheckpointVersion) + "; use a newer dyadic");
   }
+}
+
+void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer& trainer) {
+  check_version(metadata_entry(file, kVersionKey));
   if (metadata_entry(file, kRecipeKey) != recipe_checksum(trainer.recipe()))
     throw FileFormatError("the checkpoint belongs to another recipe");
   if (metadata_entry(file, kDataKey) != trainer.data().fingerprint) {
@@ -156,6 +160,16 @@ std::string state_checksum(Network& network) {
     sha.update(line.data(), line.size());
   }
   return sha.hex();
+}
+
+void check_checkpoint_version(const SafetensorsFile& file, const std::string& path) {
+  const auto version = file.metadata.find(kVersionKey);
+  if (version == file.metadata.end()) return;
+  try {
+    check_version(version->second);
+  } catch (const std::exception& error) {  // std::stoi's too
+    throw FileFormatError(path + ": " + error.what());
+  }
 }
 
 SafetensorsFile make_checkpoint(Trainer& trainer) {

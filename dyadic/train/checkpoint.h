@@ -29,6 +29,10 @@ std::string state_checksum(Network& network);
 
 SafetensorsFile make_checkpoint(Trainer& trainer);
 
+/// Throws FileFormatError naming `path` if a newer program wrote it. A file without a version is no checkpoint of a run
+/// and passes.
+void check_checkpoint_version(const SafetensorsFile& file, const std::string& path);
+
 /// Throws FileFormatError naming `path`: newer version, another recipe, other data, missing or malformed parts.
 void restore_checkpoint(const SafetensorsFile& file, const std::string& path, Trainer& trainer);
 

@@ -18,13 +18,13 @@ SafetensorsFile extract_weights(const SafetensorsFile& checkpoint, const std::st
   return weights;
 }
 
-void load_initial_weights(const SafetensorsFile& weights, Network& network) {
+void load_initial_weights(const SafetensorsFile& weights, const std::string& path, Network& network) {
   for (Parameter* parameter : network.parameters()) {
     const std::string name = parameter->name + std::string(kMasterSuffix);
-    if (weights.find(name) == nullptr) throw UsageError("initial weights: no tensor " + name);
-    const Tensor stored = unpack_tensor(weights, name, "initial weights");
+    if (weights.find(name) == nullptr) throw UsageError(path + ": holds no " + name + ", which the network needs");
+    const Tensor stored = unpack_tensor(weights, name, path);
     if (stored.shape() != parameter->master.shape()) {
-      throw UsageError("initial weights: " + name + " is " + shape_text(stored.shape()) + ", the network needs " +
+      throw UsageError(path + ": " + name + " is " + shape_text(stored.shape()) + ", the network needs " +
                        shape_text(parameter->master.shape()));
     }
     requantize(stored.data(), stored.format(), stored.size(), parameter->master.format(), parameter->master.data(), {});

@@ -49,4 +49,28 @@ std::string summary_json(const RunSummary& summary) {
   return json.dump(2) + "\n";
 }
 
+std::optional<RunSummary> parse_summary(const std::string& text) {
+  RunSummary summary;
+  try {
+    const ordered_json json = ordered_json::parse(text);
+    json.at("test_error").get_to(summary.test_error);
+    json.at("validation_error").get_to(summary.validation_error);
+    json.at("test_error_at_best_validation").get_to(summary.test_error_at_best_validation);
+    json.at("best_epoch").get_to(summary.best_epoch);
+    json.at("epochs").get_to(summary.epochs);
+    json.at("steps").get_to(summary.steps);
+    json.at("checkpoint_sha256").get_to(summary.checkpoint_sha256);
+    json.at("seconds").get_to(summary.seconds);
+    json.at("samples_per_second").get_to(summary.samples_per_second);
+    json.at("bytes_per_parameter").get_to(summary.bytes_per_parameter);
+    json.at("checkpoint_bits_per_parameter").get_to(summary.checkpoint_bits_per_parameter);
+    json.at("isa").get_to(summary.isa);
+    json.at("threads").get_to(summary.threads);
+    json.at("version").get_to(summary.version);
+  } catch (const ordered_json::exception&) {
+    return std::nullopt;
+  }
+  return summary;
+}
+
 }  // namespace dyadic

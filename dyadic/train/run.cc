@@ -23,8 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-std::string initial_weights_path(const std::string& run) { return run + "/initial.safetensors"; }
-
 /// Fewer range decisions than this in the initialisation leave ranges far from where they should be (numerics.md 7).
 constexpr std::int64_t kFewRangeUpdates = 10;
 
@@ -188,32 +186,62 @@ RunOutcome Session::run() {
 
 }  // namespace
 
+namespace {
+
+/// The weights that --init-from names. Throws MissingInputError, FileFormatError, UsageError if they do not fit.
+SafetensorsFile starting_weights(const Recipe& recipe, const std::string& init_from) {
+  const bool is_run = is_run_directory(init_from);
+  std::optional<LoadedCheckpoint> newest = is_run ? load_newest_checkpoint(init_from) : std::nullopt;
+  if (is_run && !newest) throw MissingInputError(init_from + ": the run has no checkpoint to start from");
+  const SafetensorsFile source = is_run ? std::move(newest->file) : read_safetensors(init_from);
+  check_checkpoint_version(source, init_from);
+  SafetensorsFile weights = extract_weights(source, init_from);
+  Network probe(recipe, 10);
+  load_initial_weights(weights, init_from, probe);
+  return weights;
+}
+
+void check_same_start(const std::string& run, const std::string& text, const SafetensorsFile* weights) {
+  if (read_recipe(run) != text) throw UsageError(run + ": holds a run of another recipe; choose another --out");
+  const std::string kept = initial_weights_path(run);
+  const bool had_weights = std::filesystem::exists(kept);
+  if (had_weights != (weights != nullptr) || (had_weights && !(read_safetensors(kept) == *weights))) {
+    throw UsageError(run + ": the run began from other weights; 'dyadic resume' continues it, or choose another --out");
+  }
+}
+
+/// The result of a run that is finished and whole: nothing is left to do, not even to look at the data.
+std::optional<RunOutcome> finished_outcome(const std::string& run) {
+  const std::string path = run + "/summary.json";
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  const std::optional<RunSummary> summary = parse_summary(read_text_file(path));
+  const std::vector<CheckpointEntry> checkpoints = list_checkpoints(run);
+  if (!summary || checkpoints.empty() || checkpoints.front().step != summary->steps) return std::nullopt;
+  return RunOutcome{.finished = true, .was_finished = true, .summary = *summary};
+}
+
+}  // namespace
+
 RunOutcome train_run(const Recipe& recipe, const RunOptions& options, const RunObserver& observer) {
   const std::string text = recipe_text(recipe);
-  if (is_run_directory(options.run_directory)) {
-    if (read_recipe(options.run_directory) != text) {
-      throw UsageError(options.run_directory + ": holds a run of another recipe; choose another --out");
-    }
+  const std::string& path = options.run_directory;
+  // Everything that can be wrong with the recipe is found before the directory is made.
+  std::optional<SafetensorsFile> weights;
+  if (!options.init_from.empty()) weights = starting_weights(recipe, options.init_from);
+  const SafetensorsFile* initial = weights ? &*weights : nullptr;
+  const bool is_run = is_run_directory(path);
+  if (is_run && run_has_begun(path)) {
+    check_same_start(path, text, initial);
     return resume_run(options, observer);
   }
-  // Everything that can be wrong with the recipe or its data is found before the directory is made.
-  if (!options.init_from.empty()) {
-    const bool is_run = is_run_directory(options.init_from);
-    const std::optional<LoadedCheckpoint> newest = is_run ? load_newest_checkpoint(options.init_from) : std::nullopt;
-    if (is_run && !newest) throw MissingInputError(options.init_from + ": the run has no checkpoint to start from");
-    const SafetensorsFile source = is_run ? newest->file : read_safetensors(options.init_from);
-    const SafetensorsFile weights = extract_weights(source, options.init_from);
-    Network probe(recipe, 10);
-    load_initial_weights(weights, probe);
-    RunDirectory directory = RunDirectory::create(options.run_directory, text);
-    write_safetensors_atomically(initial_weights_path(options.run_directory), weights);
-    return Session(std::move(directory), recipe, options, observer).run();
-  }
-  return Session(RunDirectory::create(options.run_directory, text), recipe, options, observer).run();
+  RunDirectory directory = is_run ? RunDirectory::open(path) : RunDirectory::create(path, text, initial);
+  if (is_run) directory.restart(text, initial);
+  return Session(std::move(directory), recipe, options, observer).run();
 }
 
 RunOutcome resume_run(const RunOptions& options, const RunObserver& observer) {
   const std::string text = read_recipe(options.run_directory);
+  if (std::optional<RunOutcome> outcome = finished_outcome(options.run_directory)) return *outcome;
   const Recipe recipe = parse_recipe(text, options.run_directory + "/recipe.toml", {});
   return Session(RunDirectory::open(options.run_directory), recipe, options, observer).run();
 }

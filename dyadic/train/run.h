@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,9 @@ struct RunSummary {
 
 std::string summary_json(const RunSummary& summary);
 
+/// None if `text` is not a summary_json() whole and of these types.
+std::optional<RunSummary> parse_summary(const std::string& text);
+
 struct RunOptions {
   std::string run_directory;
   std::string data_directory;                        // empty: DYADIC_DATA, then ./data
@@ -90,7 +94,8 @@ struct RunOptions {
 };
 
 struct RunOutcome {
-  bool finished = false;  // false: stopped and resumable (exit 75)
+  bool finished = false;      // false: stopped and resumable (exit 75)
+  bool was_finished = false;  // before: nothing was done, `summary` is the one of summary.json
   RunSummary summary;
 };
 
@@ -98,7 +103,8 @@ struct RunOutcome {
 /// Throws UsageError, MissingInputError, FileFormatError, NonFiniteError, IoError.
 RunOutcome train_run(const Recipe& recipe, const RunOptions& options, const RunObserver& observer);
 
-/// Continues from the newest valid checkpoint, or from step 0 if there is none. Same bits as a run never interrupted.
+/// Continues from the newest valid checkpoint, or from step 0 if there is none. Same bits as a run never interrupted. Of
+/// a finished run it changes nothing, needs no data and gives the summary that is there.
 RunOutcome resume_run(const RunOptions& options, const RunObserver& observer);
 
 struct EvaluationReport {

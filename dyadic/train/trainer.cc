@@ -1,6 +1,7 @@
 #include "dyadic/train/trainer.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "dyadic/base/error.h"
 #include "dyadic/kernels/quantize.h"
@@ -59,7 +60,7 @@ Trainer::Trainer(const Recipe& recipe, const DataSet& data, const SafetensorsFil
 
 void Trainer::begin_parameters(bool keep_updates) {
   network_.initialise(recipe_.seed, keep_updates);
-  if (initial_ != nullptr) load_initial_weights(*initial_, network_);
+  if (initial_ != nullptr) load_initial_weights(*initial_, "initial weights", network_);
 }
 
 std::int64_t Trainer::batches_per_epoch() const { return split_.train.count() / recipe_.train.batch; }
@@ -175,7 +176,9 @@ void Trainer::check_divergence(double train_error) {
   if (progress_.epochs <= kGraceEpochs) return;
   progress_.epochs_at_chance = train_error > 0.95 * chance ? progress_.epochs_at_chance + 1 : 0;
   if (progress_.epochs_at_chance < recipe_.train.patience) return;
-  throw NonFiniteError("training error " + std::to_string(train_error) + " % has stayed above 0.95 of chance for " +
+  char percent[32];
+  std::snprintf(percent, sizeof percent, "%.2f", train_error);
+  throw NonFiniteError("training error " + std::string(percent) + " % has stayed above 0.95 of chance for " +
                        std::to_string(recipe_.train.patience) +
                        " epochs: the run does not learn; lower the learning rate or widen the formats");
 }

@@ -116,6 +116,39 @@ TEST_F(Train, TheSameCommandAgainGoesOnOrSaysThatItIsDone) {
   EXPECT_EQ(checksum("run"), first);
 }
 
+TEST_F(Train, AFinishedRunSaysSoNeedsNoDataAndIsNotChanged) {
+  ASSERT_EQ(dyadic(small({"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out", "run"})).code, 0);
+  const std::string before = summary("run");
+  const Result again = dyadic({"resume", "run", "--isa", "ref", "--threads", "2", "--data", "nowhere"});
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_NE(again.out.find("already done"), std::string::npos) << again.out;
+  EXPECT_EQ(summary("run"), before) << "isa and threads are those that trained";
+}
+
+TEST_F(Train, ADamagedSummaryIsWrittenAgain) {
+  ASSERT_EQ(dyadic(small({"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out", "run"})).code, 0);
+  const std::string first = checksum("run");
+  for (const std::string_view damaged : {"", "{}", "{\"test_error\": \"low\"}", "[1"}) {
+    write_file_atomically(directory_ / "run/summary.json", damaged);
+    ASSERT_EQ(dyadic({"resume", "run"}).code, 0) << damaged;
+    EXPECT_EQ(checksum("run"), first) << damaged;
+  }
+}
+
+TEST_F(Train, ARunThatNeverBeganMakesWayForACorrectedCommand) {
+  const Words words = {"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out", "run"};
+  ASSERT_EQ(dyadic(small(words, {"--set", "data.split.train=70000"})).code, 2) << "more examples than there are";
+  const Result corrected = dyadic(small(words));
+  EXPECT_EQ(corrected.code, 0) << corrected.err;
+}
+
+TEST_F(Train, TheHintToResumeNamesTheData) {
+  const Result stopped =
+      dyadic(small({"train", "PI_DIGITS", "FLP", "--out", "run", "--max-steps", "1", "--data", "data"}));
+  EXPECT_EQ(stopped.code, 75) << stopped.err;
+  EXPECT_TRUE(stopped.out.ends_with("resume with: dyadic resume run --data data\n")) << stopped.out;
+}
+
 TEST_F(Train, AnotherRecipeInTheSameDirectoryIsRefused) {
   ASSERT_EQ(dyadic(small({"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out", "run"})).code, 0);
   const std::string before = summary("run");
@@ -182,6 +215,32 @@ TEST_F(Train, InitFromStartsFromAnotherRunsWeights) {
   continued.back() = "nowhere";
   continued[continued.size() - 3] = "missing";
   EXPECT_EQ(dyadic(small(continued)).code, 66);
+}
+
+TEST_F(Train, ARunThatBeganFromOtherWeightsIsRefused) {
+  const Words words = {"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out"};
+  const auto train = [&](const Words& more) {
+    Words line = words;
+    line.insert(line.end(), more.begin(), more.end());
+    return dyadic(small(line));
+  };
+  ASSERT_EQ(train({"first"}).code, 0);
+  ASSERT_EQ(train({"second", "--seed", "5"}).code, 0);
+  ASSERT_EQ(train({"run", "--init-from", "first", "--max-steps", "1"}).code, 75);
+  EXPECT_EQ(train({"run"}).code, 2);
+  EXPECT_EQ(train({"run", "--init-from", "second"}).code, 2);
+  EXPECT_EQ(train({"first", "--init-from", "second"}).code, 2);
+  EXPECT_EQ(train({"run", "--init-from", "first"}).code, 0) << "the same command goes on";
+}
+
+TEST_F(Train, InitialWeightsThatDoNotFitNameTheirFile) {
+  ASSERT_EQ(dyadic(small({"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out", "first"})).code, 0);
+  const Result result =
+      dyadic(small({"train", "PI_DIGITS", "FLP", "--out", "wide", "--init-from", "first", "--epochs", "1"},
+                   {"--set", "network.layers.1.units=60"}));
+  EXPECT_EQ(result.code, 2);
+  EXPECT_TRUE(result.err.starts_with("dyadic: first: h1.weight.master is [50, 784]")) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "wide"));
 }
 
 TEST_F(Train, SignalsStopARunThatCanBeResumed) {

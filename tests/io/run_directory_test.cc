@@ -101,6 +101,33 @@ TEST(RunDirectory, TakesOverAnEmptyDirectoryAndTracesOfADeadCreation) {
   EXPECT_TRUE(is_run_directory(directory / "empty"));
 }
 
+TEST(RunDirectory, ARunThatHasNotBegunMayStartAgain) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "run";
+  const SafetensorsFile weights = checkpoint_of(0);
+  {
+    const RunDirectory run = RunDirectory::create(path, kRecipeText, &weights);
+    EXPECT_FALSE(run_has_begun(path));
+    EXPECT_EQ(read_safetensors(initial_weights_path(path)), weights);
+    run.restart("other", nullptr);
+    EXPECT_EQ(read_recipe(path), "other");
+    EXPECT_FALSE(std::filesystem::exists(initial_weights_path(path))) << "the new start has random weights";
+    run.restart(kRecipeText, &weights);
+    EXPECT_EQ(read_safetensors(initial_weights_path(path)), weights);
+    run.open_metrics().append("{}");
+    EXPECT_TRUE(run_has_begun(path));
+    EXPECT_THROW(run.restart("other", nullptr), UsageError);
+  }
+  std::filesystem::remove(path + "/metrics.jsonl");
+  EXPECT_FALSE(run_has_begun(path));
+  const RunDirectory run = RunDirectory::open(path);
+  run.write_checkpoint(1, weights);
+  EXPECT_TRUE(run_has_begun(path));
+  EXPECT_THROW(run.restart("other", nullptr), UsageError);
+  EXPECT_EQ(read_recipe(path), kRecipeText);
+  EXPECT_TRUE(std::filesystem::exists(initial_weights_path(path)));
+}
+
 TEST(RunDirectory, OpeningRemovesTemporariesOfAKilledProcess) {
   const TemporaryDirectory directory;
   const std::string path = directory / "run";
