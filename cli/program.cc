@@ -52,7 +52,7 @@ ExitCode dispatch(const std::vector<std::string>& words) {
     fmt::print("{}", program_help());
     return ExitCode::usage;
   }
-  if (words[0] == "--help" || words[0] == "-h" || words[0] == "--version") {
+  if (words[0] == "help" || words[0] == "--help" || words[0] == "-h" || words[0] == "--version") {
     fmt::print("{}", words[0] == "--version" ? "dyadic " DYADIC_VERSION "\n" : program_help());
     return ExitCode::done;
   }

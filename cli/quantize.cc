@@ -37,8 +37,8 @@ Format wanted_format(const Arguments& arguments) {
     throw UsageError(fmt::format("quantize: --range belongs to dfx formats, not to '{}'", arguments.format));
   }
   if (range && format.has_range() && format.range != *range) {
-    throw UsageError(fmt::format("quantize: --range is {}, but the format is '{}'; name one range", *range,
-                                 arguments.format));
+    throw UsageError(
+        fmt::format("quantize: --range is {}, but the format is '{}'; name one range", *range, arguments.format));
   }
   if (range) format = with_range(format, static_cast<int>(*range));
   if (format.family == Family::dynamic_fixed && !format.has_range()) {

@@ -224,8 +224,6 @@ void RunDirectory::prune(int keep) const {
   }
 }
 
-void RunDirectory::write_summary(std::string_view json) const {
-  write_file_atomically(inside(path_, kSummary), json);
-}
+void RunDirectory::write_summary(std::string_view json) const { write_file_atomically(inside(path_, kSummary), json); }
 
 }  // namespace dyadic

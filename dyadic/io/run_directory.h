@@ -1,7 +1,7 @@
 // A run directory: everything that one training run is.
 //
 //   recipe.toml       the resolved, complete recipe, written before anything else: what makes a directory a run
-//   initial.safetensors   the weights it started from, if they were another run's
+//   initial.safetensors   only with --init-from: the weights it started from
 //   metrics.jsonl     one line per record, appended (LineWriter)
 //   checkpoints/      step-00001000.safetensors, ...
 //   summary.json      the results
@@ -71,8 +71,9 @@ std::optional<LoadedCheckpoint> load_newest_checkpoint(const std::string& path);
 class RunDirectory {
  public:
   /// Makes the directory, with parents, locks it and writes recipe.toml. An empty directory, or what an earlier
-  /// create() that died before the recipe left, is taken over. `initial_weights`, if any, are written before the recipe. Throws UsageError if `path` is a file, a run already, or
-  /// holds anything else; IoError if it is locked, unwritable or full.
+  /// create() that died before the recipe left, is taken over. `initial_weights`, if any, are written before the
+  /// recipe. Throws UsageError if `path` is a file, a run already, or holds anything else; IoError if it is locked,
+  /// unwritable or full.
   static RunDirectory create(const std::string& path, std::string_view recipe,
                              const SafetensorsFile* initial_weights = nullptr);
 

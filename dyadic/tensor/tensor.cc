@@ -1,6 +1,7 @@
 #include "dyadic/tensor/tensor.h"
 
 #include <cstring>
+#include <utility>
 
 #include "dyadic/base/checked.h"
 
@@ -18,7 +19,7 @@ std::string shape_text(const Shape& shape) {
   return text + "]";
 }
 
-Tensor::Tensor(Shape shape, const Format& format) { reset(shape, format); }
+Tensor::Tensor(Shape shape, const Format& format) : shape_(std::move(shape)) { reset(shape_, format); }
 
 void Tensor::set_format(const Format& format) {
   if (code_bytes(code_type(format)) != code_bytes(code_type(format_))) {

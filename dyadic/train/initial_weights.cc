@@ -27,6 +27,11 @@ void load_initial_weights(const SafetensorsFile& weights, const std::string& pat
       throw UsageError(path + ": " + name + " is " + shape_text(stored.shape()) + ", the network needs " +
                        shape_text(parameter->master.shape()));
     }
+    const RoundingCounts counts = count_codes(stored.data(), stored.size(), stored.format());
+    if (counts.nonfinite > 0) {
+      throw NonFiniteError(path + ": " + name + ": " + std::to_string(counts.nonfinite) + " of " +
+                           std::to_string(counts.elements) + " values are not finite; start from another checkpoint");
+    }
     requantize(stored.data(), stored.format(), stored.size(), parameter->master.format(), parameter->master.data(), {});
   }
 }

@@ -10,8 +10,8 @@ namespace dyadic {
 /// can be resumed from step 0 without the run it came from.
 SafetensorsFile extract_weights(const SafetensorsFile& checkpoint, const std::string& path);
 
-/// Rounds the stored masters once into the network's masters. Throws UsageError naming `path` and a parameter that is missing or
-/// has another shape.
+/// Rounds the stored masters once into the network's masters. Throws UsageError naming `path` and a parameter that is
+/// missing or has another shape, NonFiniteError for one that holds NaN.
 void load_initial_weights(const SafetensorsFile& weights, const std::string& path, Network& network);
 
 }  // namespace dyadic

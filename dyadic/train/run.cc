@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
@@ -35,8 +36,9 @@ class Session {
 
  private:
   void restore();
-  void warn(const std::string& text) const {
-    if (observer_.warning) observer_.warning(text);
+  // Each text once: a group that overflows does so at every decision.
+  void warn(const std::string& text) {
+    if (observer_.warning && warned_.insert(text).second) observer_.warning(text);
   }
   void note(const std::string& text) const {
     if (observer_.note) observer_.note(text);
@@ -57,6 +59,7 @@ class Session {
   std::optional<SafetensorsFile> initial_;
   std::unique_ptr<Trainer> trainer_;
   LineWriter metrics_;
+  std::set<std::string> warned_;
   Clock::time_point begin_ = Clock::now();
   Clock::time_point epoch_begin_ = begin_;
   Clock::time_point last_report_ = begin_;
@@ -215,8 +218,8 @@ std::optional<RunOutcome> finished_outcome(const std::string& run) {
   const std::string path = run + "/summary.json";
   if (!std::filesystem::exists(path)) return std::nullopt;
   const std::optional<RunSummary> summary = parse_summary(read_text_file(path));
-  const std::vector<CheckpointEntry> checkpoints = list_checkpoints(run);
-  if (!summary || checkpoints.empty() || checkpoints.front().step != summary->steps) return std::nullopt;
+  const std::optional<LoadedCheckpoint> checkpoint = load_newest_checkpoint(run);
+  if (!summary || !checkpoint || checkpoint->step != summary->steps) return std::nullopt;
   return RunOutcome{.finished = true, .was_finished = true, .summary = *summary};
 }
 

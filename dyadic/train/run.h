@@ -103,8 +103,8 @@ struct RunOutcome {
 /// Throws UsageError, MissingInputError, FileFormatError, NonFiniteError, IoError.
 RunOutcome train_run(const Recipe& recipe, const RunOptions& options, const RunObserver& observer);
 
-/// Continues from the newest valid checkpoint, or from step 0 if there is none. Same bits as a run never interrupted. Of
-/// a finished run it changes nothing, needs no data and gives the summary that is there.
+/// Continues from the newest valid checkpoint, or from step 0 if there is none. Same bits as a run never interrupted.
+/// Of a finished run it changes nothing, needs no data and gives the summary that is there.
 RunOutcome resume_run(const RunOptions& options, const RunObserver& observer);
 
 struct EvaluationReport {

@@ -271,6 +271,20 @@ TEST_F(Train, ARateThatDivergesIsExitCode3) {
   EXPECT_NE(last_line(result.err).find("dyadic: "), std::string::npos);
 }
 
+TEST_F(Train, ARunThatDivergesKeepsItsLastGoodCheckpoint) {
+  Words rising = {"--set", "train.learning_rate={start = 0.05, end = 1e6, until_fraction = 1.0}"};
+  for (const char* layer : {"1", "4", "7"}) {
+    rising.insert(rising.end(), {"--set", std::string("network.layers.") + layer + ".max_column_norm=0"});
+  }
+  const Result result = dyadic(small({"train", "PI_DIGITS", "FLP", "--out", "run", "--epochs", "20"}, rising));
+  ASSERT_EQ(result.code, 3) << result.out << result.err;
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "run/summary.json"));
+  const Result kept = dyadic({"eval", "run", "--json"});
+  ASSERT_EQ(kept.code, 0) << kept.err;
+  EXPECT_EQ(dyadic({"resume", "run"}).code, 3);
+  EXPECT_EQ(dyadic({"eval", "run", "--json"}).out, kept.out);
+}
+
 TEST_F(Train, AnUnwritableDirectoryIsAnIoError) {
   write_file_atomically(directory_ / "file", std::string_view("x"));
   const Result result = dyadic(small({"train", "PI_DIGITS", "FLP", "--out", "file/run"}));

@@ -113,6 +113,7 @@ TEST(Usage, WithoutArgumentsHelpAndExitCode2) {
   EXPECT_EQ(result.code, 2);
   EXPECT_EQ(result.out, run({"--help"}, directory.path()).out);
   EXPECT_EQ(result.err, "");
+  EXPECT_EQ(run({"help"}, directory.path()).out, result.out);
 }
 
 struct Help {

@@ -165,6 +165,28 @@ TEST_F(Checkpoint, OfANewerVersionIsRefused) {
   EXPECT_NE(text.find("a.safetensors: checkpoint version 99 is newer"), std::string::npos) << text;
 }
 
+TEST_F(Checkpoint, OfANewerVersionGivesNoInitialWeights) {
+  EXPECT_NO_THROW(check_checkpoint_version(file, "a.safetensors"));
+  for (const char* version : {"99", "new", ""}) {
+    file.metadata["dyadic.checkpoint"] = version;
+    EXPECT_THROW(check_checkpoint_version(file, "a.safetensors"), FileFormatError) << version;
+  }
+}
+
+TEST(InitialWeights, ThatAreNotFiniteAreRefusedWhateverTheFormat) {
+  const Recipe recipe = small_task({"FLP"});
+  Trainer trainer(recipe, digits(), nullptr);
+  SafetensorsFile weights = extract_weights(make_checkpoint(trainer), "a.safetensors");
+  for (const std::byte high : {std::byte{0x7f}, std::byte{0xff}}) {  // the largest exponent: a NaN of either sign
+    weights.tensors[0].bytes[2] = std::byte{0xc0};
+    weights.tensors[0].bytes[3] = high;
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"FLP"}, {"FXP", "5", "9", "11"}}) {
+      Network network(small_task(words), 10);
+      EXPECT_THROW(load_initial_weights(weights, "a.safetensors", network), NonFiniteError) << words[0];
+    }
+  }
+}
+
 TEST_F(Checkpoint, WithAMissingTensorOrChangedCodeIsRefused) {
   SafetensorsFile good = file;
   file.tensors.pop_back();

@@ -18,7 +18,7 @@ DYADIC_INLINE void philox_blocks(WideInt block, const RandomStream& stream, cons
   WideInt word2[kGroups];
   WideInt word3[kGroups];
   for (int g = 0; g < kGroups; ++g) {
-    word0[g] = wide_add(block, wide_splat(static_cast<std::uint64_t>(kWide * g)));
+    word0[g] = wide_add(block, wide_splat(std::uint64_t{kWide} * static_cast<std::uint64_t>(g)));
     word1[g] = high_half(word0[g]);
     word2[g] = splat(stream.step);
     word3[g] = splat(stream.stream);
