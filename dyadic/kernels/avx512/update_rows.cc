@@ -106,7 +106,7 @@ DYADIC_INLINE int overflow_count(__m512d x, __mmask8 lanes, const GridTarget& ta
 }
 
 DYADIC_INLINE __mmask8 lanes_left(std::int64_t left) {
-  return left >= 8 ? 0xFF : static_cast<__mmask8>((1U << left) - 1);
+  return static_cast<__mmask8>(left >= 8 ? 0xFFU : (1U << left) - 1);
 }
 
 template <typename Master, typename Update, typename Gradient, bool kAway>
