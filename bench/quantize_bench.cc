@@ -187,11 +187,12 @@ Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
+    if (word == "--quick") continue;  // ten seconds as it is
     if (word == "--json" && i + 1 < argc) options.json = argv[++i];
     else if (word == "--isa" && i + 1 < argc) {
       const std::string_view name = argv[++i];
       options.isas = name == "all" ? supported_isas() : std::vector<Isa>{parse_isa(name)};
-    } else throw UsageError("usage: bench_quantize [--isa NAME|all] [--json FILE]");
+    } else throw UsageError("usage: bench_quantize [--quick] [--isa NAME|all] [--json FILE]");
   }
   return options;
 }
