@@ -117,6 +117,28 @@ TEST_F(SgdUpdate, EveryTierAgreesWithTheDefinition) {
   }
 }
 
+// Where f is close to 1 a tier may skip the second rounding, but only if every code would round to itself: limits just
+// below the row's own norm are where a careless bound shows.
+TEST_F(SgdUpdate, RowsJustOutsideTheirNormAreScaled) {
+  const Case& formats = kCases[0];
+  set_isa(Isa::ref);
+  const Outcome unscaled = run_update(formats, 1, 100, 0);
+  double squares = 0;
+  for (std::int64_t i = 0; i < unscaled.master.size(); ++i) {
+    squares += std::pow(decode(unscaled.master.format(), unscaled.master.code(i)), 2);
+  }
+  for (const double below : {1e-6, 1e-5, 1e-4, 2e-4, 3e-4, 1e-3, 3e-3, 1e-2}) {
+    const double max_norm = std::sqrt(squares) * (1 - below);
+    set_isa(Isa::ref);
+    const Outcome expected = run_update(formats, 1, 100, max_norm);
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      const std::string what = std::string(isa_name(isa)) + " " + std::to_string(below);
+      expect_same(expected.master, run_update(formats, 1, 100, max_norm).master, what);
+    }
+  }
+}
+
 TEST_F(SgdUpdate, ThreadsDoNotMatter) {
   for (const Case& formats : kCases) {
     set_thread_count(1);
