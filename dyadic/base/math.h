@@ -14,6 +14,10 @@ double exp64(double x);
 /// ln x in float64 for finite x > 0.
 double log64(double x);
 
+/// x with P(N(0, 1) < x) = p, for p in (0, 1): Wichura's rational approximations (Algorithm AS 241, PPND16, Applied
+/// Statistics 37, 1988), relative error about 1e-16; in the tails sqrt(-ln p) by log64.
+double inverse_normal(double p);
+
 /// Fixed pairwise tree: pads with zeros to a power of two and adds neighbours, log2 n rounds (numerics.md section 4).
 /// Overwrites `values`. 0 for an empty span.
 double tree_sum(std::span<double> values);

@@ -27,7 +27,24 @@ bool FormatPlan::uses_ranges() const {
 
 double Schedule::at(std::int64_t epoch, std::int64_t epochs) const {
   const double progress = static_cast<double>(epoch) / (until_fraction * static_cast<double>(epochs));
-  return start + (end - start) * std::min(1.0, progress);
+  double value = start + (end - start) * std::min(1.0, progress);
+  if (factor == 1) return value;
+  const std::int64_t times = after.empty() ? epoch : std::ranges::count_if(after, [&](auto e) { return e <= epoch; });
+  for (std::int64_t i = 0; i < times; ++i) value *= factor;
+  return value;
+}
+
+std::size_t Recipe::stage_at(std::int64_t epoch) const {
+  std::size_t stage = 0;
+  while (stage + 1 < train.stages.size() && epoch >= train.stages[stage].epochs) epoch -= train.stages[stage++].epochs;
+  return stage;
+}
+
+FormatPlan Recipe::formats_of_stage(std::size_t stage) const {
+  FormatPlan plan = formats;
+  if (stage >= train.stages.size()) return plan;
+  for (const auto& [role, format] : train.stages[stage].roles) plan.roles[role] = format;
+  return plan;
 }
 
 Recipe parse_recipe(const std::string& text, const std::string& file_name, const std::vector<Override>& overrides) {

@@ -15,22 +15,44 @@ namespace dyadic {
 
 struct DataSpec {
   std::string name = "mnist";
-  std::int64_t train = 50000;  // the first examples of the training file
-  std::int64_t valid = 10000;  // the next ones
+  std::int64_t train = 50000;    // the first examples of the training file
+  std::int64_t valid = 10000;    // the next ones
+  std::int64_t augment_pad = 0;  // training images are cut out at random from ones with so many zeros around them
+  bool augment_flip = false;     // and mirrored, left to right, half of the time
   bool operator==(const DataSpec&) const = default;
 };
 
-/// One entry of network.layers. Which fields a type takes: layer_types() in recipe.cc.
+/// Heights and widths: one number for both, or a list.
+struct Extents {
+  std::vector<std::int64_t> values;
+  bool operator==(const Extents&) const = default;
+  [[nodiscard]] std::int64_t height() const { return values.front(); }
+  [[nodiscard]] std::int64_t width() const { return values.back(); }
+};
+
+/// One entry of network.layers. Which fields a type takes: layer_types() in recipe_schema.h.
 struct LayerSpec {
-  std::string type;  // "dense", "maxout", "dropout"
-  std::string name;  // dense only; unnamed layers belong to the named one before them
+  std::string type;  // "dense", "conv2d", "maxout", "max_pool", ...
+  std::string name;  // of layers with weights; unnamed layers belong to the named one before them
   std::int64_t units = 0;
+  std::int64_t channels = 0;
+  Extents kernel = {};
+  Extents stride = {};      // empty: 1 in conv2d, the size in pools
+  Extents padding = {{0}};  // conv2d also [top, left, bottom, right]
+  Extents dilation = {{1}};
+  std::int64_t groups = 1;
+  Extents size = {};         // of a pool's window
+  bool partial = true;       // a pool's last windows may reach beyond the input
+  std::string bias = "sum";  // or "after_pool", Courbariaux' order
   std::int64_t pieces = 1;
   double keep = 1.0;
-  std::string init = "glorot_uniform";  // or "zero"
+  std::string init = "glorot_uniform";  // or "normal", "zero"
+  double init_deviation = 0.01;         // of "normal"
   double max_column_norm = 0;           // 0: no norm step
+  std::string max_norm_axis = "input";  // conv2d: "output" as Courbariaux' program
   double test_scale = 1.0;              // a power of two; scales weight and bias at test time
   double learning_rate_scale = 1.0;
+  double weight_decay = 0;
   bool operator==(const LayerSpec&) const = default;
 };
 
@@ -75,14 +97,25 @@ struct FormatPlan {
   [[nodiscard]] bool uses_ranges() const;
 };
 
-/// Linear from start to end until `until_fraction` of the epochs, then constant; moves after each epoch.
+/// A quantity that moves after each epoch: linear from start to end until `until_fraction` of the epochs, then
+/// constant; and times `factor` after every epoch, or only after those of `after`.
 struct Schedule {
   double start = 0;
   double end = 0;
   double until_fraction = 1;
+  double factor = 1;
+  std::vector<std::int64_t> after;  // counts of finished epochs; empty: every epoch
   bool operator==(const Schedule&) const = default;
-  /// start + (end - start) * min(1, epoch / (until_fraction * epochs)), float64, in that order.
+  /// start + (end - start) * min(1, epoch / (until_fraction * epochs)), then multiplied by `factor` once for each time
+  /// it has come up; float64, in that order.
   [[nodiscard]] double at(std::int64_t epoch, std::int64_t epochs) const;
+};
+
+/// A stretch of epochs with formats of its own, laid over those of the plan.
+struct StageSpec {
+  std::int64_t epochs = 0;
+  std::map<Role, Format> roles;
+  bool operator==(const StageSpec&) const = default;
 };
 
 struct TrainSpec {
@@ -94,6 +127,7 @@ struct TrainSpec {
   int patience = 5;          // epochs of training error above 0.95 of chance, after the third, before exit 3
   int checkpoint_every = 1;  // epochs
   int keep_checkpoints = 2;
+  std::vector<StageSpec> stages;  // empty: one, with the plan's formats; else their epochs add up to `epochs`
   bool operator==(const TrainSpec&) const = default;
 };
 
@@ -106,6 +140,12 @@ struct Recipe {
   FormatPlan formats;
   TrainSpec train;
   bool operator==(const Recipe&) const = default;
+
+  /// The stage that training epoch `epoch` (from 0) belongs to; the last one for epochs beyond the end, 0 if there are
+  /// none.
+  [[nodiscard]] std::size_t stage_at(std::int64_t epoch) const;
+  /// The plan's formats with a stage's laid over them; [[formats.node]] exceptions stay on top.
+  [[nodiscard]] FormatPlan formats_of_stage(std::size_t stage) const;
 };
 
 /// "key=value" with a dotted key, value typed as TOML (a bare word that is no TOML value is a string).

@@ -11,6 +11,7 @@
 #include "dyadic/base/error.h"
 #include "dyadic/base/nearest_name.h"
 #include "dyadic/data/dataset.h"
+#include "dyadic/experiment/layer_shape.h"
 #include "dyadic/experiment/name_match.h"
 #include "dyadic/experiment/recipe_read.h"
 #include "dyadic/experiment/toml_tree.h"
@@ -35,24 +36,39 @@ void check_name(const LayerSpec& layer, const std::string& key, const RecipeOrig
   }
 }
 
-// Features after a layer; shapes are per example.
-std::int64_t check_layer(const LayerSpec& layer, std::int64_t features, const std::string& key,
-                         const RecipeOrigins& origins) {
-  if (layer.type == "dense") {
-    if (checked_multiply(layer.units, features, "dense layer") > kMaxWeights) {
+/// "network.layers[1]" (conv2d c1)
+std::string layer_text(const LayerSpec& layer, std::size_t index) {
+  return fmt::format("\"{}\" ({}{}{})", layer_key(index), layer.type, layer.name.empty() ? "" : " ", layer.name);
+}
+
+Shape check_layer(const std::vector<LayerSpec>& layers, std::size_t index, const Shape& input,
+                  const RecipeOrigins& origins) {
+  const LayerSpec& layer = layers[index];
+  const std::string key = layer_key(index);
+  Shape output;
+  try {
+    output = layer_output_shape(layer, input);
+  } catch (const ShapeError& error) {
+    // The units before a maxout are what its pieces have to divide: that key is where the mistake is.
+    const std::string& where = layer.type == "maxout" ? origins.at(key + ".pieces") : origins.at(key);
+    throw ShapeError(fmt::format("{}: {} cannot follow {}, which gives {}: {}", where, layer_text(layer, index),
+                                 index == 0 ? "the input" : layer_text(layers[index - 1], index - 1), shape_text(input),
+                                 error.what()));
+  }
+  if (has_weights(layer)) {
+    const std::int64_t inputs = layer.type == "dense" ? element_count(input)
+                                                      : checked_multiply(layer.kernel.height() * layer.kernel.width(),
+                                                                         input.back() / layer.groups, "conv2d layer");
+    if (checked_multiply(output.back(), inputs, "weights") > kMaxWeights) {
       throw ShapeError(
-          fmt::format("{}: \"{}\": {} x {} weights are more than 2^31", origins.at(key), key, layer.units, features));
+          fmt::format("{}: \"{}\": {} x {} weights are more than 2^31", origins.at(key), key, output.back(), inputs));
     }
-    return layer.units;
   }
-  if (layer.type == "maxout") {
-    if (features % layer.pieces != 0) {
-      throw ShapeError(fmt::format("{}: \"{}.pieces\" is {}, which does not divide the {} units before it",
-                                   origins.at(key + ".pieces"), key, layer.pieces, features));
-    }
-    return features / layer.pieces;
+  if (layer.bias == "after_pool" && (index + 1 == layers.size() || layers[index + 1].type != "max_pool")) {
+    throw UsageError(
+        fmt::format("{}: \"{}.bias\" is \"after_pool\", so a max_pool must come next", origins.at(key + ".bias"), key));
   }
-  return features;
+  return output;
 }
 
 void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
@@ -67,17 +83,38 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
                                  origins.at("network.input"), recipe.network.input.empty() ? 0 : features,
                                  recipe.data.name, example_size));
   }
+  const bool is_image = recipe.network.input == data.shape;
+  if (!is_image && recipe.network.input.size() != 1) {
+    throw ShapeError(
+        fmt::format("{}: \"network.input\" is {}, but an example of data set \"{}\" is {}; write that, or "
+                    "[{}] for layers that do not look at places",
+                    origins.at("network.input"), shape_text(recipe.network.input), recipe.data.name,
+                    shape_text(data.shape), example_size));
+  }
+  if (data.shape.size() != 3 && (recipe.data.augment_pad > 0 || recipe.data.augment_flip)) {
+    throw UsageError(fmt::format("{}: \"data.augment\" needs images, and those of \"{}\" are not",
+                                 origins.at("data.augment.pad"), recipe.data.name));
+  }
+  Shape shape = recipe.network.input;
   std::set<std::string> names;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (layers[i].type == "dense") check_name(layers[i], layer_key(i), origins, names);
-    features = check_layer(layers[i], features, layer_key(i), origins);
+    if (has_weights(layers[i])) check_name(layers[i], layer_key(i), origins, names);
+    const bool averages = layers[i].type == "average_pool" || layers[i].type == "global_average_pool";
+    if (names.empty() && averages) {
+      throw UsageError(
+          fmt::format("{}: {} would round the input, which is rounded once; put it after a layer with "
+                      "weights",
+                      origins.at(layer_key(i)), layer_text(layers[i], i)));
+    }
+    shape = check_layer(layers, i, shape, origins);
   }
   if (names.empty()) throw ShapeError(where + ": \"network.layers\" has no dense layer; nothing could be learnt");
-  if (layers.back().type != "dense" || features != data.classes) {
+  if (layers.back().type != "dense" || shape != Shape{data.classes}) {
     throw ShapeError(fmt::format(
         "{}: \"network.layers\" ends in a {} layer of {} outputs; data set \"{}\" needs a dense layer of {} units at "
         "the end",
-        origins.at(layer_key(layers.size() - 1)), layers.back().type, features, recipe.data.name, data.classes));
+        origins.at(layer_key(layers.size() - 1)), layers.back().type, element_count(shape), recipe.data.name,
+        data.classes));
   }
 }
 
@@ -128,6 +165,19 @@ void check_formats(const Recipe& recipe, const RecipeOrigins& origins) {
     check_roles(plan.nodes[i].roles, key + ".");
   }
   for (const std::string& node : nodes) check_ranges(plan, node, origins);
+  for (std::size_t i = 0; i < recipe.train.stages.size(); ++i) {
+    const std::string key = fmt::format("train.stages[{}]", i);
+    check_roles(recipe.train.stages[i].roles, key + ".");
+    for (const auto& [role, format] : recipe.train.stages[i].roles) {
+      // Range groups are those of the whole run.
+      const Format& usual = plan.roles.at(role);
+      if ((format.family == Family::dynamic_fixed) == (usual.family == Family::dynamic_fixed)) continue;
+      throw UsageError(
+          fmt::format("{}: \"{}\": {} is {} here and {} in [formats]; a stage cannot begin or end ranges, so "
+                      "both are dfx formats or neither is",
+                      origins.at(key), key, role_name(role), format_name(format), format_name(usual)));
+    }
+  }
 }
 
 void check_sizes(const Recipe& recipe, const RecipeOrigins& origins) {
@@ -135,6 +185,13 @@ void check_sizes(const Recipe& recipe, const RecipeOrigins& origins) {
   if (train.batch > recipe.data.train) {
     throw UsageError(fmt::format("{}: \"train.batch\" is {}, more than the {} training examples of data.split.train",
                                  origins.at("train.batch"), train.batch, recipe.data.train));
+  }
+  std::int64_t staged = 0;
+  for (const StageSpec& stage : train.stages) staged += stage.epochs;
+  if (staged != 0 && staged != train.epochs) {
+    throw UsageError(
+        fmt::format("{}: \"train.epochs\" is {}, but the stages last {}; leave it out, or change the stages",
+                    origins.at("train.epochs"), train.epochs, staged));
   }
   const std::int64_t epochs = train.epochs + (recipe.formats.uses_ranges() ? recipe.formats.range.init_epochs : 0);
   const std::int64_t steps = checked_multiply(epochs, recipe.data.train / train.batch, "steps of the run");

@@ -1,6 +1,7 @@
 #include "dyadic/experiment/recipe_read.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -127,6 +128,8 @@ class Reader {
             *target = read_format(node, key);
           } else if constexpr (std::is_same_v<T, Schedule>) {
             *target = read_schedule(node, key, field, limits);
+          } else if constexpr (std::is_same_v<T, Extents>) {
+            *target = read_extents(node, key, field, limits);
           } else {
             if (node.kind != Kind::array) fail_type(node, key, field);
             target->clear();
@@ -195,6 +198,23 @@ class Reader {
     return schedule;
   }
 
+  Extents read_extents(const TomlNode& node, const std::string& key, const FieldPointer& field, const Limits& limits) {
+    Extents extents;
+    if (node.kind == Kind::integer) {
+      check_number(node, key, static_cast<double>(node.integer), limits);
+      extents.values = {node.integer};
+      return extents;
+    }
+    if (node.kind != Kind::array) fail_type(node, key, field);
+    read_value(node, key, &extents.values, limits);
+    const std::vector<std::size_t> counts = limits.counts.empty() ? std::vector<std::size_t>{1, 2} : limits.counts;
+    if (std::ranges::find(counts, extents.values.size()) == counts.end()) {
+      throw UsageError(fmt::format("{}: \"{}\" has {} numbers; it must have {}", node.origin, key,
+                                   extents.values.size(), fmt::join(counts, " or ")));
+    }
+    return extents;
+  }
+
   void read_item(const TomlNode& node, const std::string& key, const Limits& limits, std::int64_t& item) {
     read_value(node, key, &item, limits);
   }
@@ -212,7 +232,9 @@ class Reader {
     const LayerType& row = *std::ranges::find(layer_types(), layer.type, &LayerType::type);
     std::string takes;
     for (const Field<LayerSpec>& field : row.fields) takes += ", " + field.key;
-    read_table(node, key + ".", row.fields, layer, fmt::format(" (a {} layer takes type{})", row.type, takes), "type");
+    const std::string hint = fmt::format(" (a {} layer takes type{})", row.type, takes);
+    read_table(node, key + ".", row.fields, layer, hint, "type");
+    if (layer.stride.values.empty()) layer.stride = layer.type == "conv2d" ? Extents{{1}} : layer.size;
   }
 
   void read_item(const TomlNode& node, const std::string& key, const Limits&, NodeFormats& formats) {
@@ -224,6 +246,17 @@ class Reader {
     if (origins_.has(key + ".default")) fill_default(draft.node.roles, draft.default_format);
     origins_.by_key[key] = node.origin;
     formats = draft.node;
+  }
+
+  void read_item(const TomlNode& node, const std::string& key, const Limits&, StageSpec& stage) {
+    if (node.kind != Kind::table) {
+      throw UsageError(fmt::format("{}: \"{}\" wants a table, not {}", node.origin, key, describe_toml(node)));
+    }
+    StageDraft draft;
+    read_table(node, key + ".", stage_fields(), draft);
+    if (origins_.has(key + ".default")) fill_default(draft.stage.roles, draft.default_format);
+    origins_.by_key[key] = node.origin;
+    stage = draft.stage;
   }
 
  public:
@@ -259,6 +292,9 @@ Recipe read_recipe_tree(const TomlNode& root, RecipeOrigins& origins) {
     throw UsageError(origins.at("formats.default") + ": every role of " + origins.file +
                      " is named, so the default does nothing; set the roles, for example formats.weight");
   }
+  std::int64_t epochs = 0;
+  for (const StageSpec& stage : draft.recipe.train.stages) epochs += stage.epochs;
+  if (epochs > 0 && !origins.has("train.epochs")) draft.recipe.train.epochs = epochs;
   const bool floating = draft.default_format.family == Family::floating;
   roles.emplace(Role::input, parse_format(floating ? "float32" : "uq0.8"));
   return draft.recipe;

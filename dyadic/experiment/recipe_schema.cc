@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 
 #include "dyadic/data/dataset.h"
 
@@ -56,10 +58,19 @@ std::vector<Field<RecipeDraft>> make_recipe_fields() {
        .locate = [](D& d) { return &d.recipe.data.valid; },
        .limits = integers(1),
        .summary = "the next ones choose the epoch"},
+      {.key = "data.augment.pad",
+       .locate = [](D& d) { return &d.recipe.data.augment_pad; },
+       .limits = integers(0, 64),
+       .summary = "cut training images at random out of ones with so many zeros on each side",
+       .implied = true},
+      {.key = "data.augment.flip",
+       .locate = [](D& d) { return &d.recipe.data.augment_flip; },
+       .summary = "mirror training images, left to right, half of the time",
+       .implied = true},
       {.key = "network.input",
        .locate = [](D& d) { return &d.recipe.network.input; },
        .limits = integers(1),
-       .summary = "shape of one example"},
+       .summary = "shape of one example: [values], or [height, width, channels] for convolutions"},
       {.key = "network.layers",
        .locate = [](D& d) { return &d.recipe.network.layers; },
        .required = true,
@@ -129,11 +140,11 @@ std::vector<Field<RecipeDraft>> make_recipe_fields() {
       {.key = "train.learning_rate",
        .locate = [](D& d) { return &d.recipe.train.learning_rate; },
        .limits = {.low = 0, .high = 1e6},
-       .summary = "a number, or { start, end, until_fraction }"},
+       .summary = "a number, or { start, end, until_fraction }, or { start, factor, at }"},
       {.key = "train.momentum",
        .locate = [](D& d) { return &d.recipe.train.momentum; },
        .limits = {.low = 0, .high = 1, .below_high = true},
-       .summary = "a number, or { start, end, until_fraction }"},
+       .summary = "a number, or { start, end, until_fraction }, or { start, factor, at }"},
       {.key = "train.patience",
        .locate = [](D& d) { return &d.recipe.train.patience; },
        .limits = integers(1, 1e6),
@@ -146,6 +157,10 @@ std::vector<Field<RecipeDraft>> make_recipe_fields() {
        .locate = [](D& d) { return &d.recipe.train.keep_checkpoints; },
        .limits = integers(1, 1e6),
        .summary = "older ones are deleted"},
+      {.key = "train.stages",
+       .locate = [](D& d) { return &d.recipe.train.stages; },
+       .summary = "stretches of epochs with formats of their own: tables of `epochs` and roles",
+       .implied = true},
   };
   fields.insert(fields.end(), rest.begin(), rest.end());
   return fields;
@@ -162,36 +177,121 @@ std::vector<Field<NodeFormatsDraft>> make_node_formats_fields() {
   return fields;
 }
 
+std::vector<Field<StageDraft>> make_stage_fields() {
+  using D = StageDraft;
+  std::vector<Field<D>> fields = {{.key = "epochs",
+                                   .locate = [](D& d) { return &d.stage.epochs; },
+                                   .limits = integers(1, 1e6),
+                                   .required = true,
+                                   .summary = "how long it lasts"}};
+  add_role_fields(
+      fields, "", [](D & d) -> auto& { return d.stage.roles; });
+  return fields;
+}
+
+using L = LayerSpec;
+
+/// What every layer with weights takes; `norm_key` is its name for max_column_norm.
+std::vector<Field<L>> weight_fields(const std::string& norm_key, const std::string& norm_summary, bool implied) {
+  return {{.key = "init",
+           .locate = [](L& l) { return &l.init; },
+           .limits = one_of({"glorot_uniform", "normal", "zero"}),
+           .summary = "weights at the start; biases are zero"},
+          {.key = "init_deviation",
+           .locate = [](L& l) { return &l.init_deviation; },
+           .limits = {.low = 0, .high = 1e6},
+           .summary = "standard deviation of normal weights",
+           .implied = implied},
+          {.key = norm_key,
+           .locate = [](L& l) { return &l.max_column_norm; },
+           .limits = {.low = 0, .high = 1e6},
+           .summary = norm_summary},
+          {.key = "test_scale",
+           .locate = [](L& l) { return &l.test_scale; },
+           .limits = {.low = 0x1p-20, .high = 0x1p20, .power_of_two = true},
+           .summary = "multiplies weights and bias at test time"},
+          {.key = "learning_rate_scale",
+           .locate = [](L& l) { return &l.learning_rate_scale; },
+           .limits = {.low = 0, .high = 1e6},
+           .summary = "multiplies the learning rate of this layer"},
+          {.key = "weight_decay",
+           .locate = [](L& l) { return &l.weight_decay; },
+           .limits = {.low = 0, .high = 1e6},
+           .summary = "adds so much of each weight to its gradient",
+           .implied = implied}};
+}
+
+Field<L> name_field() {
+  return {.key = "name",
+          .locate = [](L& l) { return &l.name; },
+          .required = true,
+          .summary = "letters, digits and _; formats and reports refer to it"};
+}
+
+std::vector<Field<L>> dense_fields() {
+  std::vector<Field<L>> fields = {name_field(),
+                                  {.key = "units",
+                                   .locate = [](L& l) { return &l.units; },
+                                   .limits = integers(1, 1e6),
+                                   .required = true,
+                                   .summary = "outputs"}};
+  std::ranges::copy(weight_fields("max_column_norm", "largest norm of a unit's weights; 0: no norm step", true),
+                    std::back_inserter(fields));
+  return fields;
+}
+
+Field<L> extents_field(const std::string& key, Extents L::*member, double low, bool required,
+                       const std::string& summary, std::vector<std::size_t> counts = {}) {
+  return {.key = key,
+          .locate = [member](L& l) { return &(l.*member); },
+          .limits = {.low = low, .high = 1e6, .counts = std::move(counts)},
+          .required = required,
+          .summary = summary};
+}
+
+std::vector<Field<L>> convolution_fields() {
+  std::vector<Field<L>> fields = {
+      name_field(),
+      {.key = "channels",
+       .locate = [](L& l) { return &l.channels; },
+       .limits = integers(1, 1e6),
+       .required = true,
+       .summary = "output maps, all pieces of a maxout that follows counted"},
+      extents_field("kernel", &L::kernel, 1, true, "height and width of the window"),
+      extents_field("stride", &L::stride, 1, false, "step of the window, 1 if absent"),
+      extents_field("padding", &L::padding, 0, false, "zeros around the input, or [top, left, bottom, right]",
+                    {1, 2, 4}),
+      extents_field("dilation", &L::dilation, 1, false, "distance of neighbours in the window"),
+      {.key = "groups",
+       .locate = [](L& l) { return &l.groups; },
+       .limits = integers(1, 1e6),
+       .summary = "parts of the channels that are convolved by themselves"},
+      {.key = "bias",
+       .locate = [](L& l) { return &l.bias; },
+       .limits = one_of({"sum", "after_pool"}),
+       .summary = "added inside the exact sum, or, as Courbariaux' program does, to the rounded and pooled one"}};
+  std::ranges::copy(weight_fields("max_norm", "largest norm of weights along max_norm_axis; 0: no norm step", false),
+                    std::back_inserter(fields));
+  fields.push_back({.key = "max_norm_axis",
+                    .locate = [](L& l) { return &l.max_norm_axis; },
+                    .limits = one_of({"input", "output"}),
+                    .summary = "norm of each output map's weights, or over the output maps as Courbariaux' program"});
+  return fields;
+}
+
+std::vector<Field<L>> pool_fields() {
+  return {extents_field("size", &L::size, 1, true, "height and width of the window"),
+          extents_field("stride", &L::stride, 1, false, "step of the window, its size if absent"),
+          extents_field("padding", &L::padding, 0, false, "places around the input that no window counts"),
+          {.key = "partial",
+           .locate = [](L& l) { return &l.partial; },
+           .summary = "the last windows may reach beyond the input, which cuts them"}};
+}
+
 std::vector<LayerType> make_layer_types() {
-  using L = LayerSpec;
   return {
-      {"dense",
-       "units weighted sums of all inputs, and a bias",
-       {{.key = "name",
-         .locate = [](L& l) { return &l.name; },
-         .required = true,
-         .summary = "letters, digits and _; formats and reports refer to it"},
-        {.key = "units",
-         .locate = [](L& l) { return &l.units; },
-         .limits = integers(1, 1e6),
-         .required = true,
-         .summary = "outputs"},
-        {.key = "init",
-         .locate = [](L& l) { return &l.init; },
-         .limits = one_of({"glorot_uniform", "zero"}),
-         .summary = "weights at the start; biases are zero"},
-        {.key = "max_column_norm",
-         .locate = [](L& l) { return &l.max_column_norm; },
-         .limits = {.low = 0, .high = 1e6},
-         .summary = "largest norm of a unit's weights; 0: no norm step"},
-        {.key = "test_scale",
-         .locate = [](L& l) { return &l.test_scale; },
-         .limits = {.low = 0x1p-20, .high = 0x1p20, .power_of_two = true},
-         .summary = "multiplies weights and bias at test time"},
-        {.key = "learning_rate_scale",
-         .locate = [](L& l) { return &l.learning_rate_scale; },
-         .limits = {.low = 0, .high = 1e6},
-         .summary = "multiplies the learning rate of this layer"}}},
+      {"dense", "units weighted sums of all inputs, and a bias", dense_fields()},
+      {"conv2d", "channels weighted sums of the values in a moving window, and a bias each", convolution_fields()},
       {"maxout",
        "the largest of each `pieces` adjacent units",
        {{.key = "pieces",
@@ -206,6 +306,11 @@ std::vector<LayerType> make_layer_types() {
          .limits = {.low = 0, .high = 1, .above_low = true},
          .required = true,
          .summary = "probability of keeping a value"}}},
+      {"relu", "the larger of each value and zero", {}},
+      {"max_pool", "the largest value in a moving window of each channel", pool_fields()},
+      {"average_pool", "the mean of the values in a moving window of each channel", pool_fields()},
+      {"global_average_pool", "the mean of each channel", {}},
+      {"flatten", "height, width and channels in one row", {}},
   };
 }
 
@@ -242,7 +347,22 @@ const std::vector<Field<Schedule>>& schedule_fields() {
        .locate = [](Schedule& s) { return &s.until_fraction; },
        .limits = {.low = 0, .high = 1, .above_low = true},
        .summary = "share of the epochs after which `end` is reached"},
+      {.key = "factor",
+       .locate = [](Schedule& s) { return &s.factor; },
+       .limits = {.low = 0, .high = 1e6, .above_low = true},
+       .summary = "multiplies after every epoch, or after those of `at`",
+       .implied = true},
+      {.key = "at",
+       .locate = [](Schedule& s) { return &s.after; },
+       .limits = integers(1, 1e6),
+       .summary = "numbers of finished epochs",
+       .implied = true},
   };
+  return kFields;
+}
+
+const std::vector<Field<StageDraft>>& stage_fields() {
+  static const std::vector<Field<StageDraft>> kFields = make_stage_fields();
   return kFields;
 }
 
@@ -252,16 +372,18 @@ const std::vector<LayerType>& layer_types() {
 }
 
 std::string wanted_type(const FieldPointer& field) {
-  constexpr std::array<const char*, 11> kTypes = {"a string",
+  constexpr std::array<const char*, 13> kTypes = {"a string",
                                                   "true or false",
                                                   "an integer",
                                                   "an integer",
                                                   "an integer",
                                                   "a number",
-                                                  "a number or { start, end, until_fraction }",
+                                                  "a number or { start, end, until_fraction, factor, at }",
                                                   "an array of integers",
                                                   "a format name",
                                                   "an array of tables",
+                                                  "an array of tables",
+                                                  "an integer or an array of integers",
                                                   "an array of tables"};
   static_assert(kTypes.size() == std::variant_size_v<FieldPointer>);
   return kTypes[field.index()];
@@ -289,6 +411,8 @@ std::string recipe_reference_text() {
   add_reference(schedule_fields(), "", text);
   text += "\n[[formats.node]]\n";
   add_reference(node_formats_fields(), "", text);
+  text += "\ntrain.stages\n";
+  add_reference(stage_fields(), "", text);
   for (const LayerType& type : layer_types()) {
     text += fmt::format("\nlayer type \"{}\": {}\n", type.type, type.summary);
     add_reference(type.fields, "", text);

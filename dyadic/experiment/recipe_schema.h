@@ -14,9 +14,9 @@
 namespace dyadic {
 
 /// What a key may hold: the alternative says which type of TOML value is wanted.
-using FieldPointer =
-    std::variant<std::string*, bool*, int*, std::int64_t*, std::uint64_t*, double*, Schedule*,
-                 std::vector<std::int64_t>*, Format*, std::vector<LayerSpec>*, std::vector<NodeFormats>*>;
+using FieldPointer = std::variant<std::string*, bool*, int*, std::int64_t*, std::uint64_t*, double*, Schedule*,
+                                  std::vector<std::int64_t>*, Format*, std::vector<LayerSpec>*,
+                                  std::vector<NodeFormats>*, Extents*, std::vector<StageSpec>*>;
 
 struct Limits {
   double low = -std::numeric_limits<double>::infinity();
@@ -25,6 +25,7 @@ struct Limits {
   bool below_high = false;  // high itself is not allowed
   bool power_of_two = false;
   std::vector<std::string> choices = {};  // of a string
+  std::vector<std::size_t> counts = {};   // how many numbers extents may have; empty: one or two
 };
 
 template <typename Owner>
@@ -34,6 +35,9 @@ struct Field {
   Limits limits = {};
   bool required = false;
   std::string summary;
+  /// Left out of recipe_text where it has its default: a key that came after version 0.1, so that the recipes, and with
+  /// them the checkpoints, of runs that do not use it keep their checksums.
+  bool implied = false;
 };
 
 /// A recipe while it is read: `default` is no part of the finished one.
@@ -47,6 +51,11 @@ struct NodeFormatsDraft {
   Format default_format;
 };
 
+struct StageDraft {
+  StageSpec stage;
+  Format default_format;
+};
+
 struct LayerType {
   std::string type;
   std::string summary;
@@ -55,6 +64,7 @@ struct LayerType {
 
 const std::vector<Field<RecipeDraft>>& recipe_fields();
 const std::vector<Field<NodeFormatsDraft>>& node_formats_fields();
+const std::vector<Field<StageDraft>>& stage_fields();
 const std::vector<Field<Schedule>>& schedule_fields();
 const std::vector<LayerType>& layer_types();
 

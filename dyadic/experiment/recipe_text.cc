@@ -1,6 +1,7 @@
 // A recipe as complete TOML, written along the same rows that it is read by.
 #include <fmt/format.h>
 
+#include <map>
 #include <string>
 #include <type_traits>
 
@@ -12,10 +13,19 @@ namespace {
 
 std::string toml_text(const FieldPointer& field);
 
+/// True for a key that says no more than its absence would.
+template <typename Owner>
+bool is_silent(const Field<Owner>& field, Owner& owner) {
+  if (!field.implied) return false;
+  Owner other;
+  return toml_text(field.locate(owner)) == toml_text(field.locate(other));
+}
+
 template <typename Owner>
 std::string inline_members(const std::vector<Field<Owner>>& fields, Owner& owner) {
   std::string text;
   for (const Field<Owner>& field : fields) {
+    if (is_silent(field, owner)) continue;
     text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", field.key, toml_text(field.locate(owner)));
   }
   return text;
@@ -26,18 +36,27 @@ std::string item_text(std::int64_t& item) { return std::to_string(item); }
 std::string item_text(LayerSpec& layer) {
   for (const LayerType& type : layer_types()) {
     if (type.type == layer.type) {
-      return fmt::format("\n  {{ type = {}, {} }}", toml_string(layer.type), inline_members(type.fields, layer));
+      const std::string members = inline_members(type.fields, layer);
+      return fmt::format("\n  {{ type = {}{}{} }}", toml_string(layer.type), members.empty() ? "" : ", ", members);
     }
   }
   return "\n  { type = " + toml_string(layer.type) + " }";
 }
 
-std::string item_text(NodeFormats& node) {
-  std::string text = "{ match = " + toml_string(node.match);
-  for (const auto& [role, format] : node.roles) {
+std::string roles_text(const std::map<Role, Format>& roles) {
+  std::string text;
+  for (const auto& [role, format] : roles) {
     text += fmt::format(", {} = {}", role_name(role), toml_string(format_name(format)));
   }
-  return "\n  " + text + " }";
+  return text;
+}
+
+std::string item_text(NodeFormats& node) {
+  return fmt::format("\n  {{ match = {}{} }}", toml_string(node.match), roles_text(node.roles));
+}
+
+std::string item_text(StageSpec& stage) {
+  return fmt::format("\n  {{ epochs = {}{} }}", stage.epochs, roles_text(stage.roles));
 }
 
 std::string toml_text(const FieldPointer& field) {
@@ -56,6 +75,8 @@ std::string toml_text(const FieldPointer& field) {
           return toml_string(format_name(*value));
         } else if constexpr (std::is_same_v<T, Schedule>) {
           return "{ " + inline_members(schedule_fields(), *value) + " }";
+        } else if constexpr (std::is_same_v<T, Extents>) {
+          return toml_text(&value->values);
         } else {
           std::string text;
           for (auto& item : *value) {
@@ -84,6 +105,7 @@ std::string recipe_text(const Recipe& recipe) {
   for (const Field<RecipeDraft>& field : recipe_fields()) {
     if (field.key == "formats.default") continue;
     if (field.key == "formats.node" && recipe.formats.nodes.empty()) continue;
+    if (is_silent(field, draft)) continue;
     const std::string owner = table_of(field.key);
     if (owner != table) {
       text += "\n[" + owner + "]\n";

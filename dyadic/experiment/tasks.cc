@@ -12,6 +12,7 @@
 #include "dyadic/base/error.h"
 #include "dyadic/base/nearest_name.h"
 #include "dyadic/experiment/recipe.h"
+#include "dyadic/experiment/task_networks.h"
 #include "dyadic/experiment/toml_tree.h"
 
 namespace dyadic {
@@ -19,46 +20,29 @@ namespace {
 
 struct Task {
   std::string_view name;
-  std::string_view data;  // empty: the task is known, but a later version's
+  std::string_view data;
+  std::int64_t train;
+  std::int64_t valid;
+  std::string_view network;
+  std::string_view schedule;
+  std::string_view fixed_input;  // role `input` in FXP and DFXP; inputs have no range controller
   std::string_view paper;
-
-  [[nodiscard]] bool is_available() const { return !data.empty(); }
 };
 
 constexpr std::string_view kPaper = "Courbariaux, Bengio, David 2014, table 3";
+constexpr std::string_view kStandIn = "a network of Courbariaux, Bengio, David 2014 on generated images";
+constexpr std::string_view kBytes = "uq0.8";      // byte k is k/256, exactly
+constexpr std::string_view kWhitened = "q4.12s";  // preprocessed data are real numbers
 
-constexpr std::array<Task, 6> kTasks = {{{"PI_MNIST", "mnist", kPaper},
-                                         {"PI_DIGITS", "digits", "the network of Courbariaux, Bengio, David 2014"},
-                                         {"MNIST", "", kPaper},
-                                         {"CIFAR10", "", kPaper},
-                                         {"SVHN", "", kPaper},
-                                         {"DIGITS", "", ""}}};
-
-// Network and schedule of the permutation-invariant task. Source: the authors' program, which recipes/courbariaux2014
-// comments on.
-constexpr std::string_view kNetwork = R"(
-[network]
-input = [784]
-layers = [
-  { type = "dropout", keep = 0.8 },
-  { name = "h1", type = "dense", units = 1200, init = "glorot_uniform", max_column_norm = 1.9365 },
-  { type = "maxout", pieces = 5 },
-  { type = "dropout", keep = 0.5 },
-  { name = "h2", type = "dense", units = 1200, init = "glorot_uniform", max_column_norm = 1.9365, test_scale = 0.5 },
-  { type = "maxout", pieces = 5 },
-  { type = "dropout", keep = 0.5 },
-  { name = "out", type = "dense", units = 10, init = "zero", max_column_norm = 1.9365, test_scale = 0.5 },
-]
-loss = "softmax_nll"
-loss_scale = "classes"
-
-[train]
-epochs = 800
-batch = 100
-optimizer = { type = "sgd" }
-learning_rate = { start = 0.05, end = 0.005, until_fraction = 0.5 }
-momentum = { start = 0.5, end = 0.7, until_fraction = 0.25 }
-)";
+const std::array<Task, 7> kTasks = {
+    {{"PI_MNIST", "mnist", 50000, 10000, kPermutationInvariantNetwork, kPermutationInvariantSchedule, kBytes, kPaper},
+     {"PI_DIGITS", "digits", 50000, 10000, kPermutationInvariantNetwork, kPermutationInvariantSchedule, kBytes,
+      "the network of Courbariaux, Bengio, David 2014"},
+     {"MNIST", "mnist", 50000, 10000, kMnistNetwork, kMnistSchedule, kBytes, kPaper},
+     {"DIGITS", "digits", 50000, 10000, kMnistNetwork, kMnistSchedule, kBytes, kStandIn},
+     {"CIFAR10", "cifar10-whitened", 45000, 5000, kColourNetwork, kCifar10Schedule, kWhitened, kPaper},
+     {"SVHN", "svhn-lcn", 598388, 6000, kColourNetwork, kSvhnSchedule, kWhitened, kPaper},
+     {"SCENES", "scenes", 45000, 5000, kColourNetwork, kCifar10Schedule, kBytes, kStandIn}}};
 
 struct Argument {
   std::string_view name;
@@ -81,35 +65,33 @@ using Numbers = std::array<double, kArguments.size()>;
 
 std::string float_formats(std::string_view name) { return fmt::format("input = \"{0}\"\ndefault = \"{0}\"\n", name); }
 
-std::string fixed_formats(const Numbers& n) {
+std::string fixed_formats(const Numbers& n, std::string_view input) {
   const auto text = [&](std::size_t bits) {
     return fmt::format("q{}.{}s:sat:rna", static_cast<int>(n[kInitialRange]) + 1,
                        static_cast<int>(n[bits]) - static_cast<int>(n[kInitialRange]));
   };
-  return fmt::format("input = \"uq0.8\"\ndefault = \"{0}\"\nweight_master = \"{1}\"\nbias_master = \"{1}\"\n",
-                     text(kPropBits), text(kUpdateBits));
+  return fmt::format("input = \"{2}\"\ndefault = \"{0}\"\nweight_master = \"{1}\"\nbias_master = \"{1}\"\n",
+                     text(kPropBits), text(kUpdateBits), input);
 }
 
-std::string dynamic_formats(const Numbers& n) {
+std::string dynamic_formats(const Numbers& n, std::string_view input) {
   return fmt::format(
-      "input = \"uq0.8\"\ndefault = \"dfx{0}:sat:rna\"\nweight_master = \"dfx{1}:sat:rna\"\nbias_master = "
+      "input = \"{6}\"\ndefault = \"dfx{0}:sat:rna\"\nweight_master = \"dfx{1}:sat:rna\"\nbias_master = "
       "\"dfx{1}:sat:rna\"\n[formats.range]\ninitial = {2}\nupdate_every = {3}\nmax_overflow = {4}\ninit_epochs = {5}\n",
       n[kPropBits] + 1, n[kUpdateBits] + 1, n[kInitialRange], n[kUpdateEvery], toml_float(n[kMaxOverflow]),
-      n[kInitEpochs]);
+      n[kInitEpochs], input);
 }
 
 struct Arithmetic {
   std::string_view name;
   std::array<std::size_t, 2> counts;  // how many numbers it takes: the one or the other
   std::string_view usage;
-  std::string (*formats)(const Numbers&);
-
-  [[nodiscard]] bool is_available() const { return true; }
+  std::string (*formats)(const Numbers&, std::string_view fixed_input);
 };
 
 constexpr std::array<Arithmetic, 4> kArithmetics = {
-    {{"FLP", {0, 0}, "FLP", [](const Numbers&) { return float_formats("float32"); }},
-     {"HFLP", {0, 0}, "HFLP", [](const Numbers&) { return float_formats("float16:inf:rne"); }},
+    {{"FLP", {0, 0}, "FLP", [](const Numbers&, std::string_view) { return float_formats("float32"); }},
+     {"HFLP", {0, 0}, "HFLP", [](const Numbers&, std::string_view) { return float_formats("float16:inf:rne"); }},
      {"FXP", {3, 3}, "FXP INITIAL_RANGE PROP_BITS UPDATE_BITS", fixed_formats},
      {"DFXP",
       {3, 6},
@@ -120,7 +102,7 @@ template <typename Row>
 std::string names_of(std::span<const Row> rows) {
   std::string names;
   for (const Row& row : rows) {
-    if (row.is_available()) names += (names.empty() ? "" : ", ") + std::string(row.name);
+    names += (names.empty() ? "" : ", ") + std::string(row.name);
   }
   return names;
 }
@@ -131,7 +113,7 @@ const Row& find_row(std::span<const Row> rows, const std::string& name, const ch
   if (found != rows.end()) return *found;
   std::vector<std::string> names;
   for (const Row& row : rows) {
-    if (row.is_available()) names.emplace_back(row.name);
+    names.emplace_back(row.name);
   }
   throw UsageError(fmt::format("unknown {} '{}'; the nearest is '{}'; {}s: {}", what, name, nearest_name(name, names),
                                what, names_of(rows)));
@@ -187,19 +169,13 @@ std::string task_grammar() {
 
 std::vector<std::string> task_names() {
   std::vector<std::string> names;
-  for (const Task& task : kTasks) {
-    if (task.is_available()) names.emplace_back(task.name);
-  }
+  for (const Task& task : kTasks) names.emplace_back(task.name);
   return names;
 }
 
 std::string task_toml(const std::vector<std::string>& arguments) {
   if (arguments.empty()) throw UsageError("TASK is missing; usage: " + task_grammar());
   const Task& task = find_row(std::span<const Task>(kTasks), arguments[0], "task");
-  if (!task.is_available()) {
-    throw UsageError(fmt::format("task {} needs convolutions, which this version does not have yet; tasks: {}",
-                                 task.name, names_of(std::span<const Task>(kTasks))));
-  }
   const std::span<const Arithmetic> arithmetics(kArithmetics);
   if (arguments.size() == 1) {
     throw UsageError(fmt::format("FORMAT is missing; formats: {}; usage: {}", names_of(arithmetics), task_grammar()));
@@ -208,10 +184,11 @@ std::string task_toml(const std::vector<std::string>& arguments) {
   const Numbers numbers = parse_numbers(task, arithmetic, std::span(arguments).subspan(2));
   std::string title;
   for (const std::string& argument : arguments) title += (title.empty() ? "" : " ") + argument;
-  return fmt::format(
-             "title = {}\npaper = {}\nseed = 1234\n[data]\nname = {}\nsplit = {{ train = 50000, valid = 10000 }}\n",
-             toml_string(title), toml_string(std::string(task.paper)), toml_string(std::string(task.data))) +
-         std::string(kNetwork) + "\n[formats]\n" + arithmetic.formats(numbers);
+  return fmt::format("title = {}\npaper = {}\nseed = 1234\n[data]\nname = {}\nsplit = {{ train = {}, valid = {} }}\n",
+                     toml_string(title), toml_string(std::string(task.paper)), toml_string(std::string(task.data)),
+                     task.train, task.valid) +
+         std::string(task.network) + std::string(task.schedule) + "\n[formats]\n" +
+         arithmetic.formats(numbers, task.fixed_input);
 }
 
 Recipe task_recipe(const std::vector<std::string>& arguments, const std::vector<Override>& overrides) {

@@ -1,5 +1,6 @@
 #include "dyadic/kernels/reduce.h"
 
+#include <iterator>
 #include <vector>
 
 namespace dyadic {
@@ -13,7 +14,7 @@ void add_rows(const Tensor& input, std::vector<std::int64_t>& sums) {
   for (std::size_t first = 0; first < codes.size(); first += columns) {
     for (std::size_t j = 0; j < columns; ++j) sums[j] += codes[first + j];
   }
-  const std::int64_t rows = input.shape()[0];
+  const std::int64_t rows = input.size() / std::ssize(sums);
   for (std::int64_t& sum : sums) sum = format.code_multiplier * sum - rows * format.code_offset;
 }
 
@@ -29,7 +30,7 @@ void add_rows_of_codes(const Tensor& input, std::vector<std::int64_t>& sums) {
 }
 
 RoundingCounts round_float_sums(const Tensor& input, Tensor& output, const RoundingRandom& random) {
-  const auto columns = static_cast<std::size_t>(input.shape()[1]);
+  const auto columns = static_cast<std::size_t>(output.size());
   std::vector<float> values(static_cast<std::size_t>(input.size()));
   dequantize(input.data(), input.size(), input.format(), values.data());
   std::vector<float> sums(columns);  // fma(x, 1, sum) is x + sum rounded once

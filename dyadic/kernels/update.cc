@@ -12,8 +12,9 @@ namespace dyadic {
 namespace {
 
 UpdateRowsKernel select_kernel(const SgdUpdate& job) {
-  if (active_isa() >= Isa::avx512 && avx512::can_update_short(job)) return &avx512::update_short_rows;
-  if (active_isa() >= Isa::avx512 && avx512::can_update(job)) return &avx512::update_rows;
+  const bool plain = job.weight_decay == 0;  // the short cuts know no decay
+  if (plain && active_isa() >= Isa::avx512 && avx512::can_update_short(job)) return &avx512::update_short_rows;
+  if (plain && active_isa() >= Isa::avx512 && avx512::can_update(job)) return &avx512::update_rows;
   return active_isa() == Isa::ref ? &ref::update_rows : &generic::update_rows;
 }
 

@@ -1,6 +1,6 @@
 // The update step of Courbariaux, Bengio and David 2014 (numerics.md section 6), one row per output unit:
 //
-//   u' = Q(M * u - (LR * s) * g)   role weight_update
+//   u' = Q(M * u - (LR * s) * g)   role weight_update; with a weight decay d, g + d * W takes the place of g
 //   W1 = Q(W + u')                 role weight_master
 //   n  = sqrt(sum over the row of W1^2), f = min(n, c) / (1e-7 + n)
 //   W' = Q(W1 * f)                 role weight_master, for every row, also where n < c
@@ -21,6 +21,7 @@ struct SgdUpdate {
   double momentum = 0;       // M
   double learning_rate = 0;  // LR * s, the product already rounded to float64
   double max_norm = 0;       // c; 0: no norm step, W' = W1 (biases)
+  double weight_decay = 0;   // d; 0: no such term
 
   std::int64_t rows = 0;
   std::int64_t columns = 0;

@@ -21,11 +21,22 @@ struct Pass {
   std::int64_t first_example = 0;  // index of row 0 in the evaluated set; 0 in training
 
   [[nodiscard]] RandomStream random(const RoundingPoint& point) const { return {seed, step, point.stream()}; }
-  /// Counts a rounding of a training pass; a non-finite result is an error in evaluation too.
-  void count(RoundingPoint& point, const RoundingCounts& counts) const;
+  /// Random bits of a rounding at `point` whose elements are those of `tensor`, [batch, ...].
+  [[nodiscard]] RoundingRandom rounding(const RoundingPoint& point, const Tensor& tensor) const;
+  /// Looks at what a rounding saw. A non-finite result is an error, in evaluation too; the rest is added to the point's
+  /// report and range group if this is a training pass and `counted`.
+  void count(RoundingPoint& point, const RoundingCounts& counts, bool counted = true) const;
 };
 
-/// A parameter with everything the optimiser needs. Shape of a weight: [out, in]; of a bias: [out].
+/// A node rounds several tensors in one role where pools and masks follow each other, but its range follows one of
+/// them (docs/numerics.md): what the next node reads, and the gradients of that tensor and of z.
+struct Counted {
+  bool output = true;
+  bool d_input = true;
+};
+
+/// A parameter with everything the optimiser needs. Shape of a weight: [out, in] or [out, kernel height, kernel width,
+/// in]; of a bias: [out].
 struct Parameter {
   std::string name;                     // "h1.weight"
   Tensor master;                        // what is updated, role *_master
@@ -35,9 +46,12 @@ struct Parameter {
   RoundingPoint* master_point = nullptr;
   RoundingPoint* update_point = nullptr;
   RoundingPoint* gradient_point = nullptr;
-  double max_norm = 0;  // 0: none
+  double max_norm = 0;             // 0: none
+  bool norm_over_outputs = false;  // of each column over the rows, as the original does for convolutions
   double learning_rate_scale = 1;
-  double initial_limit = 0;  // initial values are uniform in [-limit, limit)
+  double weight_decay = 0;
+  double initial_limit = 0;      // initial values are uniform in [-limit, limit)
+  double initial_deviation = 0;  // or, if not 0, normal with this deviation
 };
 
 class Layer {
@@ -47,12 +61,14 @@ class Layer {
   Layer& operator=(const Layer&) = delete;
   virtual ~Layer() = default;
 
-  /// output = f(input). Both [batch, features].
+  /// output = f(input). Both [batch, ...], one shape per example for each layer.
   virtual void forward(const Tensor& input, Tensor& output, const Pass& pass) = 0;
   /// d_input (if not null) and the parameters' gradients from d_output; `input` and `output` are those of forward().
   virtual void backward(const Tensor& input, const Tensor& output, const Tensor& d_output, Tensor* d_input,
                         const Pass& pass) = 0;
   virtual std::vector<Parameter*> parameters() { return {}; }
+  /// Memory kept between passes besides parameters' masters, updates and the network's tensors, in bytes.
+  [[nodiscard]] virtual std::int64_t scratch_bytes() const { return 0; }
 };
 
 }  // namespace dyadic

@@ -25,13 +25,22 @@ class Network {
   /// unless `keep_updates`, sets the momentum to zero; kept momentum is rounded once to its current format.
   void initialise(std::uint64_t seed, bool keep_updates);
 
-  /// Rounds `pixels` (byte k means k / 256) to the input's role: [count, features].
+  /// Rounds `pixels` (byte k means k / 256), or the numbers of a preprocessed set, to the input's role:
+  /// [count, ...shape of an example].
   void load_input(std::span<const std::uint8_t> pixels, std::int64_t count, const Pass& pass);
+  void load_input(std::span<const float> values, std::int64_t count, const Pass& pass);
 
   /// After load_input: the forward pass to the loss.
   BatchScore forward(std::span<const std::uint8_t> targets, const Pass& pass);
   /// Gradients of every parameter.
   void backward(std::span<const std::uint8_t> targets, const Pass& pass);
+
+  /// Values per example of the largest tensor between layers.
+  [[nodiscard]] std::int64_t largest_tensor() const { return largest_tensor_; }
+  /// Codes between layers, forward and backward, in bytes; as of the last pass.
+  [[nodiscard]] std::int64_t tensor_bytes() const;
+  /// What layers keep beside them: masks, routed gradients, decoded operands, copies of weights.
+  [[nodiscard]] std::int64_t scratch_bytes() const;
 
  private:
   struct Vertex {
@@ -45,10 +54,14 @@ class Network {
     return vertex.input < 0 ? input_ : vertices_[static_cast<std::size_t>(vertex.input)].output;
   }
 
+  Tensor& begin_input(std::int64_t count, std::int64_t values);
+  void round_input(std::span<const float> values, const Pass& pass);
+
   NumberPlan plan_;
   std::vector<Vertex> vertices_;
   std::unique_ptr<SoftmaxNll> loss_;
-  std::int64_t features_ = 0;
+  Shape input_shape_;  // of one example
+  std::int64_t largest_tensor_ = 0;
   Tensor input_;
 };
 

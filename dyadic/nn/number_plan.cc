@@ -44,6 +44,13 @@ std::string NumberPlan::describe(const RoundingPoint& point) const {
          format_name(point.current) + ")";
 }
 
+void NumberPlan::set_formats(const FormatPlan& formats) {
+  for (std::size_t node = 0; node < nodes_.size(); ++node) {
+    for (RoundingPoint& point : points_[node]) point.target = formats.at(nodes_[node], point.role);
+  }
+  refresh_formats();
+}
+
 void NumberPlan::set_initialising(bool initialising) {
   initialising_ = initialising;
   refresh_formats();

@@ -57,6 +57,9 @@ class NumberPlan {
   /// "h1: preactivation (dfx10@2:sat:rna)"
   [[nodiscard]] std::string describe(const RoundingPoint& point) const;
 
+  /// The formats of the next stage: the same points in other formats. Ranges go on as they are.
+  void set_formats(const FormatPlan& formats);
+
   /// Range initialisation: every role in float32, those with a group clamped to +-2^R.
   void set_initialising(bool initialising);
 

@@ -118,6 +118,8 @@ void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer
   }
   trainer.progress() = json::parse(metadata_entry(file, kProgressKey)).get<Progress>();
   NumberPlan& plan = trainer.network().plan();
+  const Recipe& recipe = trainer.recipe();
+  plan.set_formats(recipe.formats_of_stage(recipe.stage_at(trainer.progress().epochs)));
   restore_ranges(json::parse(metadata_entry(file, kRangesKey)), plan);
   restore_counts(json::parse(metadata_entry(file, kCountsKey)), plan);
   for (Parameter* parameter : trainer.network().parameters()) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "dyadic/base/error.h"
+#include "dyadic/kernels/column_norm.h"
 #include "dyadic/kernels/quantize.h"
 #include "dyadic/kernels/update.h"
 #include "dyadic/train/initial_weights.h"
@@ -11,7 +12,6 @@
 namespace dyadic {
 namespace {
 
-constexpr std::int64_t kEvaluationBatch = 1000;
 constexpr std::int64_t kInitialisationOrder = -2;
 
 double percent(std::int64_t part, std::int64_t whole) {
@@ -24,7 +24,8 @@ SgdUpdateCounts update_parameter(Parameter& parameter, double momentum, double l
   const bool is_matrix = master.shape().size() > 1;
   SgdUpdate job = {.momentum = momentum,
                    .learning_rate = learning_rate * parameter.learning_rate_scale,
-                   .max_norm = parameter.max_norm,
+                   .max_norm = parameter.norm_over_outputs ? 0 : parameter.max_norm,
+                   .weight_decay = parameter.weight_decay,
                    .rows = is_matrix ? master.shape()[0] : 1,
                    .columns = is_matrix ? master.size() / master.shape()[0] : master.size(),
                    .master = master.data(),
@@ -40,9 +41,12 @@ SgdUpdateCounts update_parameter(Parameter& parameter, double momentum, double l
   // Range initialisation compares values with the range of now; codes of a dfx master keep the one they were written
   // in.
   if (job.master_from.family == Family::floating) job.master_from.range = job.master_to.range;
-  const SgdUpdateCounts counts = sgd_update(job);
+  SgdUpdateCounts counts = sgd_update(job);
   master.set_format(job.master_to);
   parameter.update.set_format(job.update_to);
+  if (parameter.norm_over_outputs && parameter.max_norm > 0) {
+    counts.master_nonfinite = limit_column_norms(master, parameter.max_norm, job.master_random).nonfinite;
+  }
   return counts;
 }
 
@@ -53,7 +57,9 @@ Trainer::Trainer(const Recipe& recipe, const DataSet& data, const SafetensorsFil
       data_(data),
       initial_(initial),
       split_(split_ranges({recipe.data.train, recipe.data.valid}, data.train)),
+      loader_({.pad = recipe.data.augment_pad, .flip = recipe.data.augment_flip}),
       network_(recipe, data.train.classes) {
+  network_.plan().set_formats(recipe_.formats_of_stage(0));
   network_.plan().set_initialising(recipe.formats.uses_ranges() && recipe.formats.range.init_epochs > 0);
   begin_parameters(false);
 }
@@ -69,30 +75,47 @@ double Trainer::learning_rate() const { return recipe_.train.learning_rate.at(pr
 
 double Trainer::momentum() const { return recipe_.train.momentum.at(progress_.epochs, recipe_.train.epochs); }
 
-void Trainer::load_batch() {
+void Trainer::load_batch(const Pass& pass) {
   const std::int64_t wanted = initialising() ? kInitialisationOrder : progress_.epochs;
   if (order_epoch_ != wanted) {
     order_ = epoch_order(static_cast<std::uint32_t>(split_.train.count()), recipe_.seed,
                          static_cast<std::uint32_t>(progress_.epochs), !initialising());
     order_epoch_ = wanted;
   }
-  const std::int64_t batch = recipe_.train.batch;
-  const auto features = static_cast<std::size_t>(data_.train.values());
-  pixels_.resize(static_cast<std::size_t>(batch) * features);
-  targets_.resize(static_cast<std::size_t>(batch));
+  examples_.resize(static_cast<std::size_t>(recipe_.train.batch));
+  const auto first = static_cast<std::size_t>(progress_.batch * recipe_.train.batch);
+  for (std::size_t i = 0; i < examples_.size(); ++i) examples_[i] = split_.train.begin + order_[first + i];
+  loader_.load_training(data_.train, examples_, pass, network_);
+  targets_.resize(examples_.size());
   for (std::size_t i = 0; i < targets_.size(); ++i) {
-    const std::int64_t example = split_.train.begin + order_[static_cast<std::size_t>(progress_.batch * batch) + i];
-    std::ranges::copy(data_.train.example(example), pixels_.begin() + static_cast<std::ptrdiff_t>(i * features));
-    targets_[i] = data_.train.labels[static_cast<std::size_t>(example)];
+    targets_[i] = data_.train.labels[static_cast<std::size_t>(examples_[i])];
+  }
+}
+
+void Trainer::enter_stage() {
+  network_.plan().set_formats(recipe_.formats_of_stage(recipe_.stage_at(progress_.epochs)));
+  const auto rewrite = [&](Tensor& tensor, const RoundingPoint& point) {
+    const Format& format = point.current;
+    Format written = tensor.format();
+    written.range = format.range;  // a range that moved is the business of the next update
+    written.step_exponent = format.step_exponent;
+    if (written == format) return;
+    Tensor old = std::move(tensor);
+    tensor = Tensor(old.shape(), format);
+    const RandomStream random = {recipe_.seed, progress_.step, point.stream()};
+    requantize(old.data(), old.format(), old.size(), format, tensor.data(), {.stream = random, .first_index = 0});
+  };
+  for (Parameter* parameter : network_.parameters()) {
+    rewrite(parameter->master, *parameter->master_point);
+    rewrite(parameter->update, *parameter->update_point);
   }
 }
 
 std::vector<std::string> Trainer::step() {
   NumberPlan& plan = network_.plan();
   if (progress_.batch == 0) plan.begin_epoch();
-  load_batch();
   const Pass pass = {.plan = &plan, .seed = recipe_.seed, .step = progress_.step, .training = true};
-  network_.load_input(pixels_, recipe_.train.batch, pass);
+  load_batch(pass);
   const BatchScore score = network_.forward(targets_, pass);
   network_.backward(targets_, pass);
   for (Parameter* parameter : network_.parameters()) {
@@ -112,21 +135,26 @@ std::vector<std::string> Trainer::step() {
   return plan.end_batch();
 }
 
+std::int64_t Trainer::evaluation_batch() const {
+  constexpr std::int64_t kMost = 1000;
+  constexpr std::int64_t kValues = std::int64_t{1} << 20;  // of the largest tensor
+  const std::int64_t values = std::max<std::int64_t>(1, network_.largest_tensor());
+  return std::max(recipe_.train.batch, std::min(kMost, kValues / values));
+}
+
 EvaluationScore Trainer::evaluate(const ImageSet& set, ExampleRange range) {
-  const auto features = static_cast<std::size_t>(set.values());
   std::int64_t errors = 0;
   double loss = 0;
-  for (std::int64_t first = range.begin; first < range.end; first += kEvaluationBatch) {
-    const std::int64_t count = std::min(kEvaluationBatch, range.end - first);
+  const std::int64_t batch = evaluation_batch();
+  for (std::int64_t first = range.begin; first < range.end; first += batch) {
+    const std::int64_t count = std::min(batch, range.end - first);
     const Pass pass = {.plan = &network_.plan(),
                        .seed = recipe_.seed,
                        .step = progress_.step,
                        .training = false,
                        .first_example = first - range.begin};
     const std::span<const std::uint8_t> targets(set.labels.data() + first, static_cast<std::size_t>(count));
-    network_.load_input(
-        {set.pixels.data() + static_cast<std::size_t>(first) * features, static_cast<std::size_t>(count) * features},
-        count, pass);
+    BatchLoader::load_range(set, {first, first + count}, pass, network_);
     const BatchScore score = network_.forward(targets, pass);
     errors += score.errors;
     loss += score.loss;
@@ -161,6 +189,7 @@ EpochReport Trainer::end_epoch() {
   report.validation_error = progress_.validation_error = validation.error;
   report.test_error = progress_.test_error = evaluate(data_.test, {0, data_.test.count()}).error;
   ++progress_.epochs;
+  if (recipe_.stage_at(progress_.epochs) != recipe_.stage_at(progress_.epochs - 1)) enter_stage();
   if (progress_.validation_error < progress_.best_validation_error) {
     progress_.best_validation_error = progress_.validation_error;
     progress_.test_error_at_best = progress_.test_error;

@@ -14,6 +14,7 @@
 #include "dyadic/experiment/recipe.h"
 #include "dyadic/io/safetensors.h"
 #include "dyadic/nn/network.h"
+#include "dyadic/train/batch_loader.h"
 #include "dyadic/train/run.h"
 
 namespace dyadic {
@@ -80,9 +81,13 @@ class Trainer {
  private:
   [[nodiscard]] const NumberPlan& network_plan() const { return const_cast<Network&>(network_).plan(); }
   void begin_parameters(bool keep_updates);
-  void load_batch();
+  void load_batch(const Pass& pass);
+  /// Formats of the current epoch's stage; masters and momentum are rounded once where theirs are others.
+  void enter_stage();
   std::vector<RoleReport> role_reports();
   void check_divergence(double train_error);
+  /// Examples per evaluation pass: no result depends on it, memory and speed do.
+  [[nodiscard]] std::int64_t evaluation_batch() const;
 
   Recipe recipe_;
   const DataSet& data_;
@@ -92,7 +97,9 @@ class Trainer {
   Progress progress_;
   std::vector<std::uint32_t> order_;
   std::int64_t order_epoch_ = -1;  // training epoch that order_ belongs to; -2: initialisation
-  std::vector<std::uint8_t> pixels_, targets_;
+  BatchLoader loader_;
+  std::vector<std::int64_t> examples_;  // of the current batch, indices in the training file
+  std::vector<std::uint8_t> targets_;
 };
 
 }  // namespace dyadic

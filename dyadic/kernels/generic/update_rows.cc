@@ -46,6 +46,7 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
   AlignedVector<float> floats(size);
   AlignedVector<double> update(size);
   AlignedVector<double> other(size);
+  AlignedVector<double> decayed(job.weight_decay != 0 ? size : 0);
   const auto row_of = [n](void* codes, const Format& format, std::int64_t row) {
     return static_cast<std::byte*>(codes) + row * n * code_bytes(code_type(format));
   };
@@ -60,6 +61,10 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
     counts.master_before += count_codes(master_codes, n, job.master_from);
     decode_row(update_codes, job.update_from, n, floats, update.data());
     decode_row(gradient_codes, job.gradient_format, n, floats, other.data());
+    if (job.weight_decay != 0) {
+      decode_row(master_codes, job.master_from, n, floats, decayed.data());
+      for (std::size_t j = 0; j < size; ++j) other[j] += job.weight_decay * decayed[j];
+    }
     for (std::size_t j = 0; j < size; ++j) update[j] = job.momentum * update[j] - job.learning_rate * other[j];
     counts.update += quantize(update.data(), n, job.update_to, update_codes, update_random);
 

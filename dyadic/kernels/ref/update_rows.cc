@@ -62,7 +62,9 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
   std::int64_t ignored = 0;
   for (std::int64_t row = begin; row < end; ++row) {
     for (std::int64_t i = row * job.columns; i < (row + 1) * job.columns; ++i) {
-      const double step = job.momentum * update_from.value(i) - job.learning_rate * gradient.value(i);
+      double slope = gradient.value(i);
+      if (job.weight_decay != 0) slope += job.weight_decay * master_from.value(i);
+      const double step = job.momentum * update_from.value(i) - job.learning_rate * slope;
       const double update = round_to(update_to, i, step, job.update_random, counts.update.overflowed);
       round_to(master_to, i, master_from.value(i) + update, job.master_random, ignored);
     }

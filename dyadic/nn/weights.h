@@ -1,0 +1,69 @@
+// What dense and convolutional nodes share: a weight and a bias with their rounding points, the copies that products
+// see, and the bias made ready for sums.
+#pragma once
+
+#include <string>
+
+#include "dyadic/kernels/epilogue.h"
+#include "dyadic/nn/layer.h"
+
+namespace dyadic {
+
+struct WeightOptions {
+  std::string name;
+  Shape shape;  // of the weight; its first extent is the number of outputs
+  double initial_limit = 0;
+  double initial_deviation = 0;
+  double max_norm = 0;
+  bool norm_over_outputs = false;
+  double learning_rate_scale = 1;
+  double weight_decay = 0;
+  double test_scale = 1;                    // a power of two
+  bool input_gradient_from_master = false;  // else the copy that forward() used
+};
+
+class Weights {
+ public:
+  Weights(NumberPlan& plan, int node, const WeightOptions& options);
+
+  Parameter weight;
+  Parameter bias;
+
+  /// The weights that forward and backward products see, made anew from the masters. The reference lives until the next
+  /// call.
+  const Tensor& weight_copy(const Pass& pass);
+  const Tensor& bias_copy(const Pass& pass);
+  /// What dz is multiplied by.
+  const Tensor& weight_for_input_gradient(const Pass& pass);
+
+  /// log2 of what weight and bias are multiplied by in this pass.
+  [[nodiscard]] int scale_exponent(const Pass& pass) const { return pass.training ? 0 : test_scale_exponent_; }
+
+  /// The bias for sums of products of `input` and the weight copy. Throws UsageError if the bias' format cannot join
+  /// integer sums.
+  const PreparedBias& prepare_bias(const Tensor& input, const Tensor& weight_copy, const Pass& pass);
+
+  /// d_bias = Q(sum over all but the last extent of d_output), role d_bias.
+  void round_bias_gradient(const Tensor& d_output, const Pass& pass);
+
+  [[nodiscard]] std::int64_t scratch_bytes() const { return weight_copy_.bytes() + bias_copy_.bytes(); }
+
+ private:
+  const Tensor& copy_of(const Parameter& parameter, Tensor& scratch, const Pass& pass) const;
+
+  int test_scale_exponent_;
+  bool input_gradient_from_master_;
+  PreparedBias prepared_bias_;
+  Tensor weight_copy_, bias_copy_;
+};
+
+/// True if products of the two are summed as integers.
+bool is_integer_product(const Format& a, const Format& b);
+
+/// A tensor's codes as the product kernels take them.
+IntegerOperand integer_operand(const Tensor& tensor, std::int64_t row_stride, std::int64_t depth_stride);
+
+/// A tensor's values times 2^scale_exponent in float32: the tensor itself, or decoded into `scratch`.
+const float* float_values(const Tensor& tensor, int scale_exponent, AlignedVector<float>& scratch);
+
+}  // namespace dyadic
