@@ -54,7 +54,12 @@ RoundingEpilogue::RoundingEpilogue(Tensor& output, std::int64_t columns, int sum
 void RoundingEpilogue::consume(void* self, const SumTile& tile, int part) {
   auto& epilogue = *static_cast<RoundingEpilogue*>(self);
   RoundingCounts counts;
-  for (std::int64_t row = 0; row < tile.rows; ++row) epilogue.round_row(tile, row, counts);
+  const bool contiguous = tile.row_index == nullptr && tile.columns == epilogue.columns_ && tile.stride == tile.columns;
+  if (contiguous && epilogue.bias_ == nullptr) {
+    epilogue.round_elements(tile, 0, tile.rows * tile.columns, counts);
+  } else {
+    for (std::int64_t row = 0; row < tile.rows; ++row) epilogue.round_elements(tile, row, tile.columns, counts);
+  }
   epilogue.counts_[static_cast<std::size_t>(part)] += counts;
 }
 
@@ -64,26 +69,31 @@ RoundingCounts RoundingEpilogue::counts() const {
   return sum;
 }
 
-void RoundingEpilogue::round_row(const SumTile& tile, std::int64_t row, RoundingCounts& counts) const {
-  const std::int64_t first = (tile.row + row) * columns_ + tile.column;
+void RoundingEpilogue::round_elements(const SumTile& tile, std::int64_t row, std::int64_t n,
+                                      RoundingCounts& counts) const {
+  const std::int64_t first = tile.output_row(row) * columns_ + tile.column;
   const RoundingRandom random = {random_, static_cast<std::uint64_t>(first_row_ * columns_ + first)};
-  auto* codes = static_cast<std::byte*>(output_.data()) + first * code_bytes(code_type(output_.format()));
+  const Format& format = output_.format();
+  auto* codes = static_cast<std::byte*>(output_.data()) + first * code_bytes(code_type(format));
   const std::int64_t offset = row * tile.stride;
+  if (tile.type == SumType::f64) {
+    counts += quantize(static_cast<const double*>(tile.sums) + offset, n, format, codes, random);
+    return;
+  }
   if (tile.type == SumType::f32) {
     const float* bias = bias_ != nullptr ? bias_->values(tile.column) : nullptr;
-    counts +=
-        round_sums(static_cast<const float*>(tile.sums) + offset, tile.columns, bias, output_.format(), codes, random);
+    counts += round_sums(static_cast<const float*>(tile.sums) + offset, n, bias, format, codes, random);
     return;
   }
   BiasRow bias;
   if (bias_ != nullptr) bias = bias_->row(tile.column);
   const BiasRow* bias_row = bias_ != nullptr ? &bias : nullptr;
   if (tile.type == SumType::i32) {
-    counts += round_sums(static_cast<const std::int32_t*>(tile.sums) + offset, tile.columns, sum_exponent_, bias_row,
-                         output_.format(), codes, random);
+    counts += round_sums(static_cast<const std::int32_t*>(tile.sums) + offset, n, sum_exponent_, bias_row, format,
+                         codes, random);
   } else {
-    counts += round_sums(static_cast<const std::int64_t*>(tile.sums) + offset, tile.columns, sum_exponent_, bias_row,
-                         output_.format(), codes, random);
+    counts += round_sums(static_cast<const std::int64_t*>(tile.sums) + offset, n, sum_exponent_, bias_row, format,
+                         codes, random);
   }
 }
 

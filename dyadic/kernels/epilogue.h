@@ -33,8 +33,9 @@ class PreparedBias {
   std::int64_t max_aligned_ = 0;
 };
 
-/// Rounds a product's tiles into `output`, whose shape is [rows, columns] of the product and whose format is the
-/// target. Random bits: element (row + first_row) * columns + column of `random`.
+/// Rounds the tiles of a product, convolution or pool into `output`, whose elements are [rows, columns] of it and whose
+/// format is the target. Random bits: element (row + first_row) * columns + column of `random`. Tiles of float64 values
+/// take no bias.
 class RoundingEpilogue {
  public:
   RoundingEpilogue(Tensor& output, std::int64_t columns, int sum_exponent, const PreparedBias* bias,
@@ -45,7 +46,8 @@ class RoundingEpilogue {
   [[nodiscard]] RoundingCounts counts() const;
 
  private:
-  void round_row(const SumTile& tile, std::int64_t row, RoundingCounts& counts) const;
+  /// n elements of the tile from the beginning of a row on: the row's, or all of a tile without gaps.
+  void round_elements(const SumTile& tile, std::int64_t row, std::int64_t n, RoundingCounts& counts) const;
 
   Tensor& output_;
   std::int64_t columns_;

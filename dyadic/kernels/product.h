@@ -30,9 +30,10 @@ struct FloatOperand {
   std::int64_t depth_stride = 1;
 };
 
-enum class SumType { i32, i64, f32 };
+/// f64: not sums but values, which pooling makes and an epilogue rounds as they are.
+enum class SumType { i32, i64, f32, f64 };
 
-/// sums[i * stride + j] is the finished sum of output element (row + i, column + j).
+/// sums[i * stride + j] is the finished sum of output element (output_row(i), column + j).
 struct SumTile {
   const void* sums = nullptr;
   SumType type = SumType::i32;
@@ -41,6 +42,9 @@ struct SumTile {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   std::int64_t stride = 0;
+  const std::int64_t* row_index = nullptr;  // the output's row of each row of the tile; null: row, row + 1, ...
+
+  [[nodiscard]] std::int64_t output_row(std::int64_t i) const { return row_index != nullptr ? row_index[i] : row + i; }
 };
 
 /// Called once per tile; tiles cover the output exactly once. Parts run on different threads at the same time; `part`
