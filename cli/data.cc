@@ -57,7 +57,7 @@ ExitCode get(const Arguments& arguments) {
 ExitCode make(const Arguments& arguments) {
   const auto seed = integer_option("--seed", arguments.seed, 0, std::numeric_limits<std::int64_t>::max());
   const std::uint64_t number = seed ? static_cast<std::uint64_t>(*seed) : kDigitSeed;
-  const std::string directory = make_data(arguments.positionals[1], arguments.data, number);
+  const std::string directory = make_data(arguments.positionals[1], arguments.data, number, arguments.out);
   if (arguments.json) fmt::print("{}\n", JsonLine().text("directory", directory).str());
   else if (!arguments.quiet) fmt::print("{}: made from seed {}\n", directory, number);
   return ExitCode::done;

@@ -31,9 +31,9 @@ std::string parent_of(const std::string& path) { return fs::path(path).parent_pa
 std::string location_of(const DataSetRow& row, const std::string& directory) {
   std::error_code error;
   // A generated set counts as present only under its own name: DIRECTORY may hold another set's files.
-  if (row.make != nullptr && !fs::exists(fs::path(directory) / row.name, error)) return "generated on demand";
+  if (row.generate != nullptr && !fs::exists(fs::path(directory) / row.name, error)) return "generated on demand";
   try {
-    return parent_of(find_data_files(row, directory).front());
+    return parent_of(row.find(row, directory).front());
   } catch (const MissingInputError&) {
     return {};
   }
@@ -52,7 +52,8 @@ std::string location_of(const DataSetRow& row, const std::string& directory) {
 
 CheckedFile checked(const DataFile& file, const std::vector<std::uint8_t>& bytes) {
   const std::string sha256 = sha256_hex(bytes);
-  return {file.name, static_cast<std::int64_t>(bytes.size()), sha256, sha256 == file.sha256};
+  const bool is_known = *file.sha256 != '\0';
+  return {file.name, static_cast<std::int64_t>(bytes.size()), sha256, is_known, sha256 == file.sha256};
 }
 
 }  // namespace
@@ -61,7 +62,8 @@ std::vector<DataListing> list_data(const std::string& directory) {
   std::vector<DataListing> listings;
   for (const DataSetRow& row : data_set_table()) {
     listings.push_back({row.name, row.description, fmt::format("{}", fmt::join(row.shape, "x")), row.train_count,
-                        row.test_count, row.classes, row.make != nullptr, location_of(row, data_directory(directory))});
+                        row.test_count, row.classes, row.generate != nullptr,
+                        location_of(row, data_directory(directory))});
   }
   return listings;
 }
@@ -69,20 +71,22 @@ std::vector<DataListing> list_data(const std::string& directory) {
 std::vector<FetchedFile> get_data(const std::string& name, const std::string& directory,
                                   const DownloadProgress& progress) {
   const DataSetRow& row = data_set_row(name);
-  if (row.mirrors.empty()) {
+  if (row.generate != nullptr) {
     throw UsageError(
         fmt::format("{} is generated, not downloaded: `dyadic data make {}` writes it to files, and training "
                     "makes it by itself",
                     name, name));
   }
+  if (row.mirrors.empty()) {
+    throw UsageError(fmt::format("{} is prepared from another set, not downloaded: `dyadic data make {}`", name, name));
+  }
   std::vector<FetchedFile> fetched;
   if constexpr (kCanDownload) {
     const fs::path folder = fs::path(data_directory(directory)) / row.name;
     make_directories(folder.string());
-    for (const DataFile& file : row.files) {
-      const std::string packed = std::string(file.name) + ".gz";
-      const std::string path = (folder / packed).string();
-      const DownloadRequest request{addresses_of(row, packed), path, file.packed_bytes, file.packed_sha256};
+    for (const DataDownload& file : row.downloads) {
+      const std::string path = (folder / file.name).string();
+      const DownloadRequest request{addresses_of(row, file.name), path, file.bytes, file.sha256};
       fetched.push_back({path, download_file(request, progress)});
       if (fetched.back().result == DownloadResult::stopped) break;
     }
@@ -95,13 +99,15 @@ std::vector<FetchedFile> get_data(const std::string& name, const std::string& di
   return fetched;
 }
 
-std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed) {
+std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed,
+                      const std::string& out) {
   const DataSetRow& row = data_set_row(name);
   if (row.make == nullptr) {
     throw UsageError(fmt::format("{} is not generated: `dyadic data get {}` downloads it", name, name));
   }
-  std::string folder = (fs::path(data_directory(directory)) / row.name).string();
-  write_idx(row.make(seed), folder);
+  const std::string source = data_directory(directory);
+  std::string folder = (fs::path(out.empty() ? source : out) / row.name).string();
+  row.make(row, {.data = source, .folder = folder, .seed = seed});
   return folder;
 }
 
@@ -120,14 +126,12 @@ DataCheck check_data(const std::string& name, const std::string& directory) {
   check.test_histogram = label_histogram(set.test);
   check.fingerprint = set.fingerprint;
   check.counts_match = set.train.count() == row.train_count && set.test.count() == row.test_count;
-  const auto images = [&row](const ImageSet& part) {
-    return idx_bytes({part.count(), row.shape[0], row.shape[1]}, part.pixels);
-  };
-  const auto labels = [](const ImageSet& part) { return idx_bytes({part.count()}, part.labels); };
-  check.files = {checked(row.files[0], images(set.train)), checked(row.files[1], labels(set.train)),
-                 checked(row.files[2], images(set.test)), checked(row.files[3], labels(set.test))};
-  check.ok = check.counts_match && std::all_of(check.files.begin(), check.files.end(),
-                                               [](const CheckedFile& file) { return file.published; });
+  if (row.contents != nullptr) {
+    const auto contents = row.contents(set);
+    for (std::size_t i = 0; i < contents.size(); ++i) check.files.push_back(checked(row.files.at(i), contents[i]));
+  }
+  check.ok = check.counts_match &&
+             std::ranges::all_of(check.files, [](const CheckedFile& file) { return file.published || !file.is_known; });
   return check;
 }
 

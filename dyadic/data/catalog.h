@@ -30,15 +30,17 @@ struct FetchedFile {
   DownloadResult result = DownloadResult::fetched;
 };
 
-/// Fetches the packed files of a data set into DIRECTORY/NAME. The environment variable DYADIC_MIRROR, an address that
-/// the file names are appended to, takes the place of the row's mirrors. Ends early, with a last entry `stopped`, when
-/// progress says so. Throws UsageError for a set that is generated or a program built without downloads, IoError.
+/// Fetches the published files of a data set into DIRECTORY/NAME. The environment variable DYADIC_MIRROR, an address
+/// that the file names are appended to, takes the place of the row's mirrors. Ends early, with a last entry `stopped`,
+/// when progress says so. Throws UsageError for a set that is generated or a program built without downloads, IoError.
 std::vector<FetchedFile> get_data(const std::string& name, const std::string& directory,
                                   const DownloadProgress& progress = {});
 
-/// Generates a data set from `seed` and writes its idx files into DIRECTORY/NAME. Returns that directory. Throws
-/// UsageError for a set that is not generated, IoError.
-std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed);
+/// Generates a data set from `seed`, or prepares it from another set in `directory`, and writes its files into
+/// OUT/NAME, or DIRECTORY/NAME if `out` is empty. Returns that folder. Throws UsageError for a set that is downloaded,
+/// IoError, and what load_dataset throws for the source of a preparation.
+std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed,
+                      const std::string& out = {});
 
 /// A page of the first 20 x 20 training images as a PNG of 16 greys. Throws as load_dataset does, IoError.
 void write_sample_page(const std::string& name, const std::string& directory, const std::string& png_path);
@@ -47,6 +49,7 @@ struct CheckedFile {
   std::string name;
   std::int64_t bytes = 0;  // unpacked
   std::string sha256;      // of the unpacked bytes
+  bool is_known = false;   // the row has a hash to compare with
   bool published = false;  // they are the bytes of the row (generated sets: of the default seed)
 };
 
@@ -57,7 +60,7 @@ struct DataCheck {
   std::vector<std::int64_t> test_histogram;
   std::string fingerprint;
   bool counts_match = false;
-  bool ok = false;  // counts and every hash
+  bool ok = false;  // counts and every hash that is known
 };
 
 /// Reads (or generates) a data set as training would and compares it with its row. Throws MissingInputError, IoError,

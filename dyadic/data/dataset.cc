@@ -13,7 +13,8 @@ std::vector<std::int64_t> label_histogram(const ImageSet& set) {
 std::string data_fingerprint(const ImageSet& train, const ImageSet& test) {
   Sha256 hash;
   for (const ImageSet* set : {&train, &test}) {
-    hash.update(set->pixels);
+    if (set->is_float()) hash.update(set->floats.data(), set->floats.size_bytes());
+    else hash.update(set->pixels);
     hash.update(set->labels);
   }
   return hash.hex();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,28 +12,37 @@
 
 namespace dyadic {
 
-/// Bytes as they are stored: a value k means k/256 where a network wants numbers (numerics.md section 2).
+/// Examples of one kind: bytes as they are stored, where k means k/256 when a network wants numbers (numerics.md
+/// section 2), or float32 values that a preparation has made (docs/data.md), taken as they are.
 struct ImageSet {
   std::string name;
   Shape shape;                       // of one example, rows x columns x channels
-  std::vector<std::uint8_t> pixels;  // count() examples one after the other, each row by row
+  std::vector<std::uint8_t> pixels;  // count() examples one after the other, each row by row; empty in a set of floats
   std::vector<std::uint8_t> labels;  // one per example, 0 .. classes - 1
   int classes = 0;
+  std::span<const float> floats;      // the same for a set of floats; empty in a set of bytes
+  std::shared_ptr<const void> owner;  // keeps what `floats` looks at: a mapped file or a vector
 
+  [[nodiscard]] bool is_float() const { return !floats.empty(); }
   [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
   [[nodiscard]] std::int64_t values() const { return element_count(shape); }
-  /// The pixels of example `index`; no check of the index.
+  /// The pixels of example `index` of a set of bytes; no check of the index.
   [[nodiscard]] std::span<const std::uint8_t> example(std::int64_t index) const {
     const auto size = static_cast<std::size_t>(values());
     return std::span(pixels).subspan(static_cast<std::size_t>(index) * size, size);
+  }
+  /// The values of example `index` of a set of floats; no check of the index.
+  [[nodiscard]] std::span<const float> example_values(std::int64_t index) const {
+    const auto size = static_cast<std::size_t>(values());
+    return floats.subspan(static_cast<std::size_t>(index) * size, size);
   }
 };
 
 /// How many examples carry each label.
 std::vector<std::int64_t> label_histogram(const ImageSet& set);
 
-/// SHA-256 of train pixels, train labels, test pixels, test labels, one after the other. A run stores it and compares
-/// it on resume: other data is another experiment.
+/// SHA-256 of train pixels (or float32 values, little-endian), train labels, test pixels, test labels, one after the
+/// other. A run stores it and compares it on resume: other data is another experiment.
 std::string data_fingerprint(const ImageSet& train, const ImageSet& test);
 
 struct DataSet {
@@ -43,16 +53,31 @@ struct DataSet {
   std::string fingerprint;
 };
 
-/// One file of a data set. On disk it may be packed (NAME.gz) or plain (NAME); if both are there the plain one is read.
+/// One file of a data set, unpacked. On disk it may be packed; if both are there the plain one is read.
 struct DataFile {
   const char* name;
-  std::int64_t packed_bytes;  // of NAME.gz, 0 where there is none
-  const char* packed_sha256;  // of NAME.gz
   std::int64_t bytes;
   const char* sha256;
 };
 
-/// One row per data set: all that `data list`, `get`, `check` and training need to know of it.
+/// One file that `dyadic data get` fetches, from an address that is a mirror and this name.
+struct DataDownload {
+  const char* name;
+  std::int64_t bytes;
+  const char* sha256;
+};
+
+/// Of generated sets.
+inline constexpr std::uint64_t kDefaultSeed = 1;
+
+/// What `dyadic data make` is asked for.
+struct MakeRequest {
+  std::string data;    // the directory of data sets, where a preparation finds its source
+  std::string folder;  // to write into
+  std::uint64_t seed = kDefaultSeed;
+};
+
+/// One row per data set: all that `data list`, `get`, `make`, `check` and training need to know of it.
 struct DataSetRow {
   const char* name;
   const char* description;
@@ -60,10 +85,16 @@ struct DataSetRow {
   int classes;
   std::int64_t train_count;
   std::int64_t test_count;
-  std::vector<DataFile> files;
-  std::vector<const char*> mirrors;  // addresses that end in a slash; empty for generated sets
+  std::vector<DataFile> files;  // what it consists of; `check` compares the hashes that are known
+  std::vector<DataDownload> downloads;
+  std::vector<const char*> mirrors;  // addresses that end in a slash
+  /// The files to read, below a directory. Throws MissingInputError that says what was looked for and how to get it.
+  std::vector<std::string> (*find)(const DataSetRow& row, const std::string& directory);
   DataSet (*load)(const DataSetRow& row, const std::string& directory);
-  DataSet (*make)(std::uint64_t seed);  // null for sets that are not generated
+  DataSet (*generate)(std::uint64_t seed);                          // null unless generated
+  void (*make)(const DataSetRow& row, const MakeRequest& request);  // null unless generated or prepared
+  /// The files of `files`, in its order, as this set would fill them; null where they are not compared.
+  std::vector<std::vector<std::uint8_t>> (*contents)(const DataSet& set);
 };
 
 std::span<const DataSetRow> data_set_table();
@@ -74,10 +105,6 @@ const DataSetRow& data_set_row(std::string_view name);
 /// Where data sets live: `option` (the user's --data) if not empty, else the environment variable DYADIC_DATA, else
 /// "data" in the current directory.
 std::string data_directory(const std::string& option);
-
-/// The files of a row in DIRECTORY/NAME or else in DIRECTORY itself, in the order of the row. Throws MissingInputError
-/// that says which file was looked for, where, and how to get it.
-std::vector<std::string> find_data_files(const DataSetRow& row, const std::string& directory);
 
 /// Reads or generates a data set. `directory` is what the user gave as --data, or empty. A generated set is read from
 /// DIRECTORY/NAME if that folder exists (`dyadic data make` writes it) and made with its default seed otherwise. Throws

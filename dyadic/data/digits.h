@@ -9,7 +9,7 @@
 namespace dyadic {
 
 inline constexpr int kDigitSide = 28;
-inline constexpr std::uint64_t kDigitSeed = 1;
+inline constexpr std::uint64_t kDigitSeed = kDefaultSeed;
 inline constexpr std::int64_t kDigitTrainCount = 60000;
 inline constexpr std::int64_t kDigitTestCount = 10000;
 

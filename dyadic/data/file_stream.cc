@@ -1,10 +1,12 @@
 #include "dyadic/data/file_stream.h"
 
 #include <fcntl.h>
+#include <lzma.h>
 #include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,7 +21,18 @@ namespace {
 constexpr std::size_t kBuffer = std::size_t{1} << 16;
 // A deflate stream spends at least 1 bit on 258 bytes twice over, about 1032 bytes for each of its own (zlib's
 // technical notes); the header and a dynamic table come on top.
-constexpr std::int64_t kMostPerByte = 1032;
+constexpr std::int64_t kMostPerGzipByte = 1032;
+// An LZMA2 chunk of at most 2^21 bytes has a header of 6 bytes and at least one byte of data (the .xz file format).
+constexpr std::int64_t kMostPerXzByte = (std::int64_t{1} << 21) / 7;
+// `xz -9` needs 65 MiB for its dictionary; a file may ask for 4 GiB.
+constexpr std::uint64_t kXzMemory = std::uint64_t{80} << 20;
+
+constexpr std::array<std::uint8_t, 2> kGzipMagic = {0x1F, 0x8B};
+constexpr std::array<std::uint8_t, 6> kXzMagic = {0xFD, '7', 'z', 'X', 'Z', 0x00};
+
+enum class Packing { none, gzip, xz };
+
+const char* packing_name(Packing packing) { return packing == Packing::xz ? "xz" : "gzip"; }
 
 }  // namespace
 
@@ -31,20 +44,22 @@ struct FileStream::State {
   std::vector<std::uint8_t> buffer;
   std::size_t begin = 0;  // unread bytes: buffer[begin, end)
   std::size_t end = 0;
-  bool compressed = false;
-  bool member_ended = false;
+  Packing packing = Packing::none;
+  bool packed_ended = false;
   std::int64_t offset = 0;
   z_stream inflater{};
+  lzma_stream lzma = LZMA_STREAM_INIT;
 
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
-    if (compressed) inflateEnd(&inflater);
+    if (packing == Packing::gzip) inflateEnd(&inflater);
+    if (packing == Packing::xz) lzma_end(&lzma);
   }
 
   [[noreturn]] void fail(const std::string& what) const {
-    const char* place = compressed ? " of the unpacked data: " : ": ";
+    const char* place = packing != Packing::none ? " of the unpacked data: " : ": ";
     throw FileFormatError(name + ": at byte " + std::to_string(offset) + place + what);
   }
 
@@ -66,12 +81,22 @@ struct FileStream::State {
 
   void start() {
     buffer.resize(kBuffer);
-    while (end < 2 && fill()) {
+    while (end < kXzMagic.size() && fill()) {
     }
-    if (end < 2 || buffer[0] != 0x1F || buffer[1] != 0x8B) return;
-    // 15 bits of window + 16: a gzip wrapper, whose checksum and length zlib verifies.
-    if (inflateInit2(&inflater, 15 + 16) != Z_OK) throw Error(name + ": zlib could not start");
-    compressed = true;
+    if (begins_with(kGzipMagic)) {
+      // 15 bits of window + 16: a gzip wrapper, whose checksum and length zlib verifies.
+      if (inflateInit2(&inflater, 15 + 16) != Z_OK) throw Error(name + ": zlib could not start");
+      packing = Packing::gzip;
+    } else if (begins_with(kXzMagic)) {
+      if (lzma_stream_decoder(&lzma, kXzMemory, LZMA_TELL_UNSUPPORTED_CHECK) != LZMA_OK) {
+        throw Error(name + ": liblzma could not start");
+      }
+      packing = Packing::xz;
+    }
+  }
+
+  [[nodiscard]] bool begins_with(std::span<const std::uint8_t> magic) const {
+    return end >= magic.size() && std::equal(magic.begin(), magic.end(), buffer.begin());
   }
 
   /// Up to out.size() bytes; fewer only at the end.
@@ -90,7 +115,7 @@ struct FileStream::State {
 
   std::size_t read_gzip(std::span<std::uint8_t> out) {
     std::size_t done = 0;
-    while (done < out.size() && !member_ended) {
+    while (done < out.size() && !packed_ended) {
       if (begin == end && !fill()) fail("the gzip data end in the middle: the file is truncated");
       inflater.next_in = buffer.data() + begin;
       inflater.avail_in = static_cast<uInt>(end - begin);
@@ -101,7 +126,7 @@ struct FileStream::State {
       begin = end - inflater.avail_in;
       done += room - inflater.avail_out;
       offset += static_cast<std::int64_t>(room - inflater.avail_out);
-      if (status == Z_STREAM_END) member_ended = true;
+      if (status == Z_STREAM_END) packed_ended = true;
       else if (status == Z_MEM_ERROR) throw Error(name + ": zlib ran out of memory");
       else if (status != Z_OK && status != Z_BUF_ERROR) {
         fail(std::string("damaged gzip data (") + (inflater.msg != nullptr ? inflater.msg : "no details") + ")");
@@ -110,7 +135,34 @@ struct FileStream::State {
     return done;
   }
 
-  std::size_t read_some(std::span<std::uint8_t> out) { return compressed ? read_gzip(out) : read_plain(out); }
+  std::size_t read_xz(std::span<std::uint8_t> out) {
+    std::size_t done = 0;
+    while (done < out.size() && !packed_ended) {
+      if (begin == end && !fill()) fail("the xz data end in the middle: the file is truncated");
+      lzma.next_in = buffer.data() + begin;
+      lzma.avail_in = end - begin;
+      lzma.next_out = out.data() + done;
+      lzma.avail_out = out.size() - done;
+      const lzma_ret status = lzma_code(&lzma, LZMA_RUN);
+      begin = end - lzma.avail_in;
+      const std::size_t now = out.size() - done - lzma.avail_out;
+      done += now;
+      offset += static_cast<std::int64_t>(now);
+      if (status == LZMA_STREAM_END) packed_ended = true;
+      else if (status == LZMA_MEM_ERROR) throw Error(name + ": liblzma ran out of memory");
+      else if (status == LZMA_MEMLIMIT_ERROR) {
+        fail("the xz data ask for " + std::to_string(lzma_memusage(&lzma) >> 20) + " MiB of memory, at most " +
+             std::to_string(kXzMemory >> 20) + " are given; pack the file with `xz -9` or less");
+      } else if (status == LZMA_UNSUPPORTED_CHECK) fail("the xz data have a checksum that this liblzma does not know");
+      else if (status != LZMA_OK && status != LZMA_BUF_ERROR) fail("damaged xz data");
+    }
+    return done;
+  }
+
+  std::size_t read_some(std::span<std::uint8_t> out) {
+    if (packing == Packing::gzip) return read_gzip(out);
+    return packing == Packing::xz ? read_xz(out) : read_plain(out);
+  }
 };
 
 FileStream::FileStream(const std::string& path) : state_(std::make_unique<State>()) {
@@ -136,12 +188,15 @@ FileStream::FileStream(FileStream&&) noexcept = default;
 FileStream& FileStream::operator=(FileStream&&) noexcept = default;
 
 const std::string& FileStream::name() const { return state_->name; }
-bool FileStream::compressed() const { return state_->compressed; }
+bool FileStream::compressed() const { return state_->packing != Packing::none; }
 std::int64_t FileStream::offset() const { return state_->offset; }
 
 std::int64_t FileStream::most_unpacked() const {
-  return state_->compressed ? state_->size * kMostPerByte : state_->size;
+  if (state_->packing == Packing::none) return state_->size;
+  return state_->size * (state_->packing == Packing::gzip ? kMostPerGzipByte : kMostPerXzByte);
 }
+
+std::size_t FileStream::read_some(std::span<std::uint8_t> out) { return state_->read_some(out); }
 
 void FileStream::read(std::span<std::uint8_t> out) {
   const std::int64_t wanted = state_->offset + static_cast<std::int64_t>(out.size());
@@ -156,8 +211,9 @@ void FileStream::expect_end() {
     --state_->offset;
     state_->fail("surplus data, expected the end of the file");
   }
-  if (state_->compressed && (state_->begin < state_->end || state_->fill())) {
-    state_->fail("trailing bytes after the gzip member, expected the end of the file");
+  if (compressed() && (state_->begin < state_->end || state_->fill())) {
+    state_->fail(std::string("trailing bytes after the ") + packing_name(state_->packing) +
+                 (state_->packing == Packing::gzip ? " member" : " stream") + ", expected the end of the file");
   }
 }
 

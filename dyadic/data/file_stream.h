@@ -1,4 +1,5 @@
-// Bytes of a data file from front to back, unpacked on the way when it is gzip, and never more of them than asked for.
+// Bytes of a data file from front to back, unpacked on the way when it is gzip or xz, and never more of them than asked
+// for.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,9 @@
 
 namespace dyadic {
 
-/// Plain or gzip, told apart by the first two bytes, not by the name. Holds one small buffer whatever the file claims
-/// to contain. Every error names the file and, where it has one, the offset in the unpacked bytes.
+/// Plain, gzip or xz, told apart by the first bytes, not by the name. Holds one small buffer whatever the file claims
+/// to contain, and for xz a dictionary of at most 80 MiB. Every error names the file and, where it has one, the offset
+/// in the unpacked bytes.
 class FileStream {
  public:
   /// Throws MissingInputError, IoError, or FileFormatError for what is not a regular file.
@@ -24,14 +26,17 @@ class FileStream {
   [[nodiscard]] bool compressed() const;
   /// Bytes handed out so far.
   [[nodiscard]] std::int64_t offset() const;
-  /// No file of this size holds more than this: its own size, or what deflate can at most make of it. Known before
-  /// anything is unpacked, so memory can be refused to a header that lies.
+  /// No file of this size holds more than this: its own size, or what deflate or LZMA2 can at most make of it. Known
+  /// before anything is unpacked, so memory can be refused to a header that lies; for xz the bound is weak.
   [[nodiscard]] std::int64_t most_unpacked() const;
 
-  /// Fills the span; throws FileFormatError where the file ends first or its gzip data are damaged.
+  /// Bytes put into the span, fewer than it holds only at the end of the data. Throws FileFormatError for packed data
+  /// that are damaged or cut off.
+  std::size_t read_some(std::span<std::uint8_t> out);
+  /// Fills the span; throws FileFormatError also where the data end first.
   void read(std::span<std::uint8_t> out);
-  /// The file must end here: throws FileFormatError for surplus bytes, for a gzip checksum that does not match, for
-  /// anything after the gzip member.
+  /// The file must end here: throws FileFormatError for surplus bytes, for a checksum of the packed data that does not
+  /// match, for anything after the first gzip member or xz stream.
   void expect_end();
 
  private:

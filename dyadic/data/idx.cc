@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <filesystem>
@@ -70,6 +71,16 @@ std::int64_t declared_values(const Shape& shape, const FileStream& stream) {
   return count;
 }
 
+/// Memory grows with the bytes that arrive: what packed data can hold at most is only a bound.
+void read_values(FileStream& stream, std::size_t count, std::vector<std::uint8_t>& values) {
+  constexpr std::size_t kFirstPiece = std::size_t{1} << 24;
+  while (values.size() < count) {
+    const std::size_t old = values.size();
+    values.resize(std::min(count, std::max(kFirstPiece, 2 * old)));
+    stream.read(std::span(values).subspan(old));
+  }
+}
+
 }  // namespace
 
 IdxArray read_idx(FileStream stream, const Shape& expected) {
@@ -79,8 +90,7 @@ IdxArray read_idx(FileStream stream, const Shape& expected) {
     array.shape.push_back(read_word(stream));
     check_extent(array.shape.back(), expected[i], i, stream.name());
   }
-  array.values.resize(static_cast<std::size_t>(declared_values(array.shape, stream)));
-  stream.read(array.values);
+  read_values(stream, static_cast<std::size_t>(declared_values(array.shape, stream)), array.values);
   stream.expect_end();
   return array;
 }

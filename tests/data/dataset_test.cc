@@ -18,6 +18,7 @@ namespace {
 using test::Bytes;
 using test::message_of;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 DataSet small_set(std::uint64_t seed) { return generate_digits_set(seed, 30, 20); }
@@ -27,17 +28,20 @@ TEST(DataSetTable, NamesEachSetOnceAndCompletely) {
   for (const DataSetRow& row : data_set_table()) {
     EXPECT_TRUE(names.insert(row.name).second) << row.name;
     EXPECT_EQ(row.mirrors.empty(), row.make != nullptr) << row.name;
+    EXPECT_EQ(row.mirrors.empty(), row.downloads.empty()) << row.name;
     EXPECT_NE(row.load, nullptr);
+    EXPECT_NE(row.find, nullptr);
     for (const char* mirror : row.mirrors) {
-      EXPECT_TRUE(std::string(mirror).starts_with("https://")) << mirror;
+      EXPECT_TRUE(std::string(mirror).starts_with("http")) << mirror;
       EXPECT_TRUE(std::string(mirror).ends_with("/")) << mirror;
     }
     for (const DataFile& file : row.files) {
+      EXPECT_THAT(std::string(file.sha256).size(), AnyOf(0U, 64U)) << file.name;
+      EXPECT_GT(file.bytes, 0) << file.name;
+    }
+    for (const DataDownload& file : row.downloads) {
       EXPECT_EQ(std::string(file.sha256).size(), 64U) << file.name;
-      if (row.make == nullptr) {
-        EXPECT_EQ(std::string(file.packed_sha256).size(), 64U) << file.name;
-        EXPECT_GT(file.packed_bytes, 0) << file.name;
-      }
+      EXPECT_GT(file.bytes, 0) << file.name;
     }
   }
 }

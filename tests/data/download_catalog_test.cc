@@ -33,8 +33,8 @@ TEST(DownloadCatalog, GetsTheRealMnistAndTheResultChecks) {
   test::LoopbackServer server;
   const test::ScopedVariable no_proxy("no_proxy", "127.0.0.1");
   const test::ScopedVariable mirror("DYADIC_MIRROR", server.address("/").c_str());
-  for (const DataFile& file : data_set_row("mnist").files) {
-    const std::string packed = std::string(file.name) + ".gz";
+  for (const DataDownload& file : data_set_row("mnist").downloads) {
+    const std::string packed = file.name;
     server.serve("/" + packed, {.body = test::read_bytes(std::string(directory) + "/mnist/" + packed)});
   }
   const auto fetched = get_data("mnist", folder.path());
