@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 # The originals' order: z, pool, bias, maxout; dropout everywhere, norms over output maps.
 MAXOUT = """
   { type = "dropout", keep = 0.8 },
-  { name = "c1", type = "conv2d", channels = 8, kernel = 6, stride = 2, init = "glorot_uniform", max_norm = 0.9, max_norm_axis = "output", bias = "after_pool" },
+  { name = "c1", type = "conv2d", channels = 8, kernel = 6, stride = 2, init = "glorot_uniform", max_norm = 0.2, max_norm_axis = "output", bias = "after_pool" },
   { type = "max_pool", size = 4, stride = 2 }, { type = "maxout", pieces = 2 }, { type = "dropout", keep = 0.5 },
-  { name = "c2", type = "conv2d", channels = 6, kernel = 3, padding = 1, init = "glorot_uniform", max_norm = 1.9365, bias = "after_pool", test_scale = 0.5, learning_rate_scale = 0.5 },
+  { name = "c2", type = "conv2d", channels = 6, kernel = 3, padding = 1, init = "glorot_uniform", max_norm = 0.3, bias = "after_pool", test_scale = 0.5, learning_rate_scale = 0.5 },
   { type = "max_pool", size = 2, stride = 2 }, { type = "maxout", pieces = 2 }, { type = "dropout", keep = 0.5 },
   { name = "out", type = "dense", units = 10, init = "zero", max_column_norm = 1.9365, test_scale = 0.5 },
 """

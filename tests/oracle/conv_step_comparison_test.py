@@ -55,7 +55,7 @@ class Comparison:
         run([program, "data", "make", "digits", "--data", self.data])
 
     def checkpoint(self, case, steps, tag):
-        """Metadata and tensors of the program's run of a case after some steps."""
+        """Metadata, tensors and validation errors of the program's run of a case after some steps."""
         name = f"{case.name.replace(' ', '_').replace(',', '')}-{tag}"
         recipe, out = (os.path.join(self.scratch, name + ending) for ending in (".toml", ""))
         with open(recipe, "w", encoding="utf-8") as file:
@@ -63,14 +63,21 @@ class Comparison:
         run([self.program, "train", recipe, "--data", self.data, "--out", out, "--max-steps", str(steps), "--quiet"],
             expected=STOPPED)
         path = os.path.join(out, "checkpoints", f"step-{steps:08d}.safetensors")
-        return compare_checkpoint.read_checkpoint(path)
+        return *compare_checkpoint.read_checkpoint(path), validation_errors(out)
 
     def reference(self, case, steps):
+        """Network and validation errors of the reference after some steps."""
         recipe = Recipe(case.recipe())
-        images, labels = read_set(os.path.join(self.data, "digits"), "train", recipe.data["split"]["train"])
-        network = reference_network.Network(recipe, self.initial_weights(case, recipe))
-        reference_network.train(network, images, labels, steps)
-        return network
+        count, valid = recipe.data["split"]["train"], recipe.data["split"]["valid"]
+        images, labels = read_set(os.path.join(self.data, "digits"), "train", count + valid)
+        network, errors = reference_network.Network(recipe, self.initial_weights(case, recipe)), []
+
+        def validate(_):
+            wrong = np.count_nonzero(network.predict(images[count:]) != labels[count:])
+            errors.append(100.0 * wrong / valid)
+
+        reference_network.train(network, images[:count], labels[:count], steps, validate)
+        return network, errors
 
     def initial_weights(self, case, recipe):
         """Normal deviates come from the program's polynomial, so from its checkpoint before the first step."""
@@ -88,9 +95,11 @@ class Comparison:
         return initial
 
     def differences(self, case, steps, tag="run"):
-        network = self.reference(case, steps)
-        metadata, tensors = self.checkpoint(case, steps, tag)
+        network, expected_errors = self.reference(case, steps)
+        metadata, tensors, errors = self.checkpoint(case, steps, tag)
         found = []
+        if len(errors) != len(expected_errors) or not np.allclose(errors, expected_errors, atol=1e-9):
+            found.append(f"validation errors {errors}, reference {expected_errors}")
         step = json.loads(metadata["dyadic.progress"])["step"]
         if step != network.numbers.step:
             found.append(f"step {step}, reference {network.numbers.step}")
@@ -114,6 +123,16 @@ class Comparison:
             if found:
                 return [f"first after step {step}", *found]
         return []
+
+
+def validation_errors(run_directory):
+    """In percent, one for each finished epoch."""
+    path = os.path.join(run_directory, "metrics.jsonl")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    return [line["validation_error"] for line in lines if line.get("validation_error") is not None]
 
 
 def tensor_differences(name, text, shape, codes, expected):

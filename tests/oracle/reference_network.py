@@ -403,8 +403,11 @@ def test_scaled(tensor, scale):
     return Tensor(tensor.values, form)
 
 
-def train(network, images, labels, steps):
-    """`steps` optimiser steps in all, initialisation first, stages changed before their step."""
+def train(network, images, labels, steps, epoch_ended=lambda epoch: None):
+    """`steps` optimiser steps in all, initialisation first, stages changed before their step.
+
+    `epoch_ended` is called after each whole training epoch, before a change of stage.
+    """
     recipe, numbers = network.recipe, network.numbers
     batch = recipe.train["batch"]
     init_epochs = numbers.settings.init_epochs if numbers.has_ranges else 0
@@ -422,5 +425,7 @@ def train(network, images, labels, steps):
                 network.enter_stage(recipe.stage_of(epoch))
             chosen = order[first : first + batch]
             network.train_batch(images[chosen], labels[chosen], *rates)
-        if epoch == -1:
+        if epoch >= 0:
+            epoch_ended(epoch)
+        elif epoch == -1:
             network.end_initialisation()
