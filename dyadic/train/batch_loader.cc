@@ -14,8 +14,8 @@ void gather(std::span<const std::int64_t> examples, const ImageSet& set, const A
   for (std::size_t i = 0; i < examples.size(); ++i) {
     const std::span<const Value> from = example(examples[i]);
     const std::span<Value> to(batch.data() + i * values, values);
-    if (augmentation.is_identity()) std::ranges::copy(from, to.begin());
-    else augment(augmentation, random, i, set.shape, from, to);
+    if (augmentation.is_none()) std::ranges::copy(from, to.begin());
+    else augment_example(from, set.shape, augment_move(augmentation, random, i), to);
   }
 }
 
