@@ -46,8 +46,7 @@ RunOptions run_options(const Arguments& arguments, const std::string& run_direct
   RunOptions options;
   options.run_directory = run_directory;
   options.data_directory = arguments.data;
-  options.max_steps =
-      integer_option("--max-steps", arguments.max_steps, 1, std::numeric_limits<std::int32_t>::max()).value_or(0);
+  options.max_steps = integer_option("--max-steps", arguments.max_steps, 0, std::numeric_limits<std::int32_t>::max());
   options.count_nonfinite = counts_nonfinite(arguments);
   options.init_from = arguments.init_from;
   options.stop_requested = &stop_on_signals();

@@ -97,7 +97,17 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
   }
   Shape shape = recipe.network.input;
   std::set<std::string> names;
+  bool needs_activation = false;  // a node's z is there, its y is not
   for (std::size_t i = 0; i < layers.size(); ++i) {
+    const bool is_activation = layers[i].type == "maxout" || layers[i].type == "relu";
+    if (is_activation && !needs_activation) {
+      throw UsageError(
+          fmt::format("{}: {} must come before any mask, after a layer with weights that has no activation "
+                      "yet",
+                      origins.at(layer_key(i)), layer_text(layers[i], i)));
+    }
+    if (has_weights(layers[i])) needs_activation = true;
+    if (is_activation || layers[i].type == "dropout") needs_activation = false;
     if (has_weights(layers[i])) check_name(layers[i], layer_key(i), origins, names);
     const bool averages = layers[i].type == "average_pool" || layers[i].type == "global_average_pool";
     if (names.empty() && averages) {
@@ -109,7 +119,7 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
     shape = check_layer(layers, i, shape, origins);
   }
   if (names.empty()) throw ShapeError(where + ": \"network.layers\" has no dense layer; nothing could be learnt");
-  if (layers.back().type != "dense" || shape != Shape{data.classes}) {
+  if (!needs_activation || element_count(shape) != data.classes) {
     throw ShapeError(fmt::format(
         "{}: \"network.layers\" ends in a {} layer of {} outputs; data set \"{}\" needs a dense layer of {} units at "
         "the end",

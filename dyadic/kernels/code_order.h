@@ -1,39 +1,50 @@
-// Codes as numbers that order like their values, for kernels that select (maxout, relu, pooling) and so move codes
-// without computing with them.
+// The order of codes: what selection kernels (maxout, max pooling) compare. A code is mapped to an integer that orders
+// as its value does: the code itself for grids, sign and magnitude for floats, NaN below everything. -0 equals +0.
 #pragma once
 
-#include <cmath>
-#include <concepts>
 #include <cstdint>
 #include <limits>
 
+#include "dyadic/formats/codec.h"
 #include "dyadic/formats/format.h"
 
 namespace dyadic {
 
-/// Maps codes to numbers that order like their values: identity for grids and floats, sign-magnitude for small floats.
-template <typename Code>
 struct IntegerOrder {
-  auto operator()(Code code) const { return code; }
-};
-
-struct SmallFloatOrder {
-  std::uint32_t sign_bit;
-  std::uint32_t nan_above;  // magnitudes beyond this are NaN: below everything
   template <typename Code>
-  std::int32_t operator()(Code code) const {
-    const auto magnitude = static_cast<std::int32_t>(code & (sign_bit - 1));
-    if (static_cast<std::uint32_t>(magnitude) > nan_above) return std::numeric_limits<std::int32_t>::min();
-    return (code & sign_bit) != 0 ? -magnitude : magnitude;
+  Code operator()(Code code) const {
+    return code;
+  }
+  /// No code of a grid is NaN.
+  template <typename Code>
+  static bool is_nan(Code /*ordered*/) {
+    return false;
   }
 };
 
-/// Calls function(Code{}, order) for the tensor's code type.
+struct FloatOrder {
+  std::uint32_t sign_bit = 0;
+  std::uint32_t nan_above = 0;   // magnitudes beyond this are NaN
+  std::uint32_t nan_code = ~0U;  // and so is this code: that of -0 in formats that spend it on NaN
+
+  template <typename Code>
+  std::int32_t operator()(Code code) const {
+    const auto magnitude = static_cast<std::int32_t>(code & (sign_bit - 1));
+    const bool is_number = static_cast<std::uint32_t>(magnitude) <= nan_above && code != nan_code;
+    const std::int32_t ordered = (code & sign_bit) != 0 ? -magnitude : magnitude;
+    return is_number ? ordered : std::numeric_limits<std::int32_t>::min();
+  }
+  static bool is_nan(std::int32_t ordered) { return ordered == std::numeric_limits<std::int32_t>::min(); }
+};
+
+/// Calls function(Code{}, order) for the format's codes; float32 ones are looked at as their bits.
 template <typename Function>
 void with_order(const Format& format, Function function) {
-  if (format.family == Family::floating && code_type(format) != CodeType::f32) {
+  if (!format.is_grid()) {
+    if (code_type(format) == CodeType::f32) return function(std::uint32_t{}, FloatOrder{1U << 31, 0x7F800000U});
     const std::uint32_t sign_bit = format.is_signed ? 1U << (format.width - 1) : 1U << format.width;
-    const SmallFloatOrder order = {sign_bit, format.has_infinity() ? infinity_code(format) : max_finite_code(format)};
+    const FloatOrder order = {sign_bit, format.has_infinity() ? infinity_code(format) : max_finite_code(format),
+                              format.specials == Specials::uz ? sign_bit : ~0U};
     switch (code_type(format)) {
       case CodeType::u8: return function(std::uint8_t{}, order);
       case CodeType::u16: return function(std::uint16_t{}, order);
@@ -41,40 +52,47 @@ void with_order(const Format& format, Function function) {
     }
   }
   switch (code_type(format)) {
-    case CodeType::i8: return function(std::int8_t{}, IntegerOrder<std::int8_t>{});
-    case CodeType::u8: return function(std::uint8_t{}, IntegerOrder<std::uint8_t>{});
-    case CodeType::i16: return function(std::int16_t{}, IntegerOrder<std::int16_t>{});
-    case CodeType::u16: return function(std::uint16_t{}, IntegerOrder<std::uint16_t>{});
-    case CodeType::i32: return function(std::int32_t{}, IntegerOrder<std::int32_t>{});
-    case CodeType::u32: return function(std::uint32_t{}, IntegerOrder<std::uint32_t>{});
-    default: return function(float{}, IntegerOrder<float>{});
+    case CodeType::i8: return function(std::int8_t{}, IntegerOrder{});
+    case CodeType::u8: return function(std::uint8_t{}, IntegerOrder{});
+    case CodeType::i16: return function(std::int16_t{}, IntegerOrder{});
+    case CodeType::u16: return function(std::uint16_t{}, IntegerOrder{});
+    case CodeType::i32: return function(std::int32_t{}, IntegerOrder{});
+    default: return function(std::uint32_t{}, IntegerOrder{});
   }
 }
 
 /// The code worth 0 (of binary, which has none, the lower one).
 template <typename Code>
 Code zero_code(const Format& format) {
-  if constexpr (std::same_as<Code, float>) return 0;
-  else return format.is_grid() ? static_cast<Code>(format.code_offset / format.code_multiplier) : Code{0};
+  return format.is_grid() ? static_cast<Code>(format.code_offset / format.code_multiplier) : Code{0};
 }
 
-/// A test whether a code is at the limit of its format; never true unless `clipped`.
-template <typename Code>
-auto limit_test(const Format& format, bool clipped) {
-  if constexpr (std::same_as<Code, float>) {
-    const float limit = format.has_range() ? std::ldexp(1.0F, format.range) : std::numeric_limits<float>::max();
-    return [=](float value) { return clipped && std::fabs(value) >= limit; };
-  } else {
-    const bool floating = !format.is_grid();
-    const std::int64_t high = floating ? std::int64_t{max_finite_code(format)} : format.max_code;
-    const std::int64_t low = floating ? high : format.min_code;
-    const std::int64_t magnitude_bits =
-        floating ? (std::int64_t{1} << (format.exponent_bits + format.mantissa_bits)) - 1 : -1;
-    return [=](Code code) {
-      const std::int64_t magnitude = code & magnitude_bits;
-      return clipped && (floating ? magnitude >= high : magnitude == high || magnitude == low);
-    };
+/// Whether a code is at the limit of its format: the gradient stops there if a straight-through estimator is clipped.
+struct CodeLimit {
+  bool active = false;
+  std::int64_t magnitude_bits = -1;
+  std::int64_t high = 0, low = 0;  // grid: equal to one of them; floating: a magnitude of at least `high`
+  bool floating = false;
+
+  CodeLimit(const Format& format, bool clipped) : active(clipped), floating(!format.is_grid()) {
+    if (!clipped) return;
+    high = format.max_code;
+    low = format.min_code;
+    if (!floating) return;
+    if (code_type(format) == CodeType::f32) {
+      magnitude_bits = 0x7FFFFFFF;
+      high = format.has_range() ? std::int64_t{clamp_code(format)} : 0x7F7FFFFF;
+    } else {
+      magnitude_bits = (std::int64_t{1} << (format.exponent_bits + format.mantissa_bits)) - 1;
+      high = max_finite_code(format);
+    }
   }
-}
+
+  template <typename Code>
+  bool operator()(Code code) const {
+    const std::int64_t magnitude = code & magnitude_bits;
+    return active && (floating ? magnitude >= high : magnitude == high || magnitude == low);
+  }
+};
 
 }  // namespace dyadic

@@ -21,9 +21,9 @@ void select_groups(const Code* z, std::int64_t groups, std::int64_t any_pieces, 
   }
 }
 
-template <int kPieces, typename Code, typename Gradient, typename Order, typename Limit>
+template <int kPieces, typename Code, typename Gradient, typename Order>
 void route_groups(const Code* z, const Gradient* d_y, std::int64_t groups, std::int64_t any_pieces, Ties ties,
-                  Order order, Limit at_limit, Gradient zero, Gradient* routed) {
+                  Order order, const CodeLimit& at_limit, Gradient zero, Gradient* routed) {
   const std::int64_t pieces = kPieces != 0 ? kPieces : any_pieces;
   const auto first_only = static_cast<Gradient>(ties == Ties::first ? ~Gradient{0} : Gradient{0});
   for (std::int64_t u = 0; u < groups; ++u) {
@@ -63,13 +63,12 @@ void maxout_select(const Tensor& z, std::int64_t pieces, Tensor& y) {
     throw ShapeError("maxout: " + std::to_string(pieces) + " pieces do not divide " + std::to_string(columns) +
                      " columns");
   const std::int64_t groups = columns / pieces;
-  const std::int64_t rows = z.size() / columns;
   Shape shape = z.shape();
   shape.back() = groups;
   y.reset(shape, z.format());
   with_order(z.format(), [&]<typename Code, typename Order>(Code, Order order) {
     with_pieces(pieces, [&]<int kPieces>() {
-      parallel_for(rows, kGrain, [&](std::int64_t begin, std::int64_t end, int) {
+      parallel_for(z.size() / columns, kGrain, [&](std::int64_t begin, std::int64_t end, int) {
         select_groups<kPieces>(z.codes<Code>().data() + begin * columns, (end - begin) * groups, pieces, order,
                                y.codes<Code>().data() + begin * groups);
       });
@@ -85,7 +84,7 @@ void maxout_route(const Tensor& z, const Tensor& d_y, std::int64_t pieces, Ties 
     with_pieces(pieces, [&]<int kPieces>() {
       parallel_for(z.size() / columns, kGrain, [&](std::int64_t begin, std::int64_t end, int) {
         route_groups<kPieces>(z.codes<Code>().data() + begin * columns, d_y.codes<Gradient>().data() + begin * groups,
-                              (end - begin) * groups, pieces, ties, order, limit_test<Code>(z.format(), clipped),
+                              (end - begin) * groups, pieces, ties, order, CodeLimit(z.format(), clipped),
                               zero_code<Gradient>(d_y.format()), routed.codes<Gradient>().data() + begin * columns);
       });
     });

@@ -35,7 +35,7 @@ void relu_route(const Tensor& z, const Tensor& d_y, bool clipped, Tensor& routed
   routed.reset(z.shape(), d_y.format());
   const auto route = [&]<typename Code, typename Order, typename Gradient>(Code, Order order, Gradient zero) {
     const auto least = order(zero_code<Code>(z.format()));
-    const auto at_limit = limit_test<Code>(z.format(), clipped);
+    const CodeLimit at_limit(z.format(), clipped);
     const Code* codes = z.codes<Code>().data();
     const Gradient* from = d_y.codes<Gradient>().data();
     Gradient* to = routed.codes<Gradient>().data();

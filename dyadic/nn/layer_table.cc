@@ -176,11 +176,8 @@ std::vector<std::unique_ptr<Layer>> make_layers(LayerContext& context) {
     const LayerSpec& spec = specs[context.index];
     const auto* row = std::ranges::find(kRows, spec.type, &Row::type);
     if (row == std::end(kRows)) throw UsageError("network: unknown layer type '" + spec.type + "'");
-    const bool is_activation = spec.type == "maxout" || spec.type == "relu";
     if (context.needs_activation && row->begins_or_ends_node) {
       add_activation(Selection::maxout, 1, context, layers, context.index);
-    } else if (!context.needs_activation && is_activation && context.node == 0) {
-      throw UsageError("network: " + spec.type + " before the first layer with weights would round the input twice");
     }
     const Shape output = layer_output_shape(spec, context.shape);
     row->add(spec, context, layers);

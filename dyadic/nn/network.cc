@@ -24,11 +24,13 @@ Network::Network(const Recipe& recipe, int classes)
     parameter_behind |= !layer->parameters().empty();
     vertices_.back().layer = std::move(layer);
   }
-  if (!context.needs_activation || context.shape != Shape{classes}) {
-    throw ShapeError("network: the last layer must be dense with " + std::to_string(classes) + " units, one per class");
+  if (!context.needs_activation || element_count(context.shape) != classes) {
+    throw ShapeError("network: it must end in " + std::to_string(classes) +
+                     " preactivations, one per class: a dense layer, or a convolution and its pools");
   }
   largest_tensor_ = context.largest;
-  loss_ = std::make_unique<SoftmaxNll>(plan_, context.node, recipe.network.loss_scale == "classes");
+  loss_ = std::make_unique<SoftmaxNll>(plan_, context.node, recipe.network.loss_scale == "classes",
+                                       recipe.network.straight_through == "clipped", !context.pools_before_activation);
 }
 
 std::vector<Parameter*> Network::parameters() {
@@ -132,7 +134,7 @@ BatchScore Network::forward(std::span<const std::uint8_t> targets, const Pass& p
 }
 
 void Network::backward(std::span<const std::uint8_t> targets, const Pass& pass) {
-  loss_->backward(targets, vertices_.back().d_output, pass);
+  loss_->backward(vertices_.back().output, targets, vertices_.back().d_output, pass);
   for (std::size_t i = vertices_.size(); i-- > 0;) {
     Vertex& vertex = vertices_[i];
     Tensor* d_input = vertex.needs_d_input && vertex.input >= 0

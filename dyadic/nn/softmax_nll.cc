@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "dyadic/base/math.h"
+#include "dyadic/kernels/maxout.h"
 
 namespace dyadic {
 
 BatchScore SoftmaxNll::forward(const Tensor& z, std::span<const std::uint8_t> targets, const Pass& pass) {
   const std::int64_t batch = z.shape()[0];
-  const auto classes = static_cast<std::size_t>(z.shape()[1]);
+  const auto classes = static_cast<std::size_t>(batch == 0 ? 0 : z.size() / batch);
   const auto n = static_cast<std::size_t>(z.size());
   z_values_.resize(n);
   probabilities_.resize(n);
@@ -39,9 +40,10 @@ BatchScore SoftmaxNll::forward(const Tensor& z, std::span<const std::uint8_t> ta
   return score;
 }
 
-void SoftmaxNll::backward(std::span<const std::uint8_t> targets, Tensor& d_z, const Pass& pass) {
-  const auto classes = static_cast<std::size_t>(y_.shape()[1]);
-  const double divisor = static_cast<double>(divide_by_classes_ ? y_.shape()[1] : y_.shape()[0]);
+void SoftmaxNll::backward(const Tensor& z, std::span<const std::uint8_t> targets, Tensor& d_z, const Pass& pass) {
+  const std::int64_t batch = y_.shape()[0];
+  const auto classes = static_cast<std::size_t>(batch == 0 ? 0 : y_.size() / batch);
+  const double divisor = divide_by_classes_ ? static_cast<double>(classes) : static_cast<double>(batch);
   for (std::size_t i = 0; i < probabilities_.size(); ++i) {
     const double target = i % classes == targets[i / classes] ? 1.0 : 0.0;
     probabilities_[i] = (y_values_[i] - target) / divisor;
@@ -49,9 +51,14 @@ void SoftmaxNll::backward(std::span<const std::uint8_t> targets, Tensor& d_z, co
   d_y_.reset(y_.shape(), d_activation_.current);
   pass.count(d_activation_, quantize(probabilities_.data(), d_y_.size(), d_activation_.current, d_y_.data(),
                                      {.stream = pass.random(d_activation_), .first_index = 0}));
+  // Softmax passes all of d_y on; only saturated z stop it, as in any activation: a maxout of one piece.
+  if (clipped_) maxout_route(z, d_y_, 1, Ties::all, true, routed_);
+  const Tensor& from = clipped_ ? routed_ : d_y_;
   d_z.reset(y_.shape(), d_preactivation_.current);
-  pass.count(d_preactivation_, requantize(d_y_.data(), d_y_.format(), d_y_.size(), d_preactivation_.current, d_z.data(),
-                                          {.stream = pass.random(d_preactivation_), .first_index = 0}));
+  pass.count(d_preactivation_,
+             requantize(from.data(), from.format(), from.size(), d_preactivation_.current, d_z.data(),
+                        {.stream = pass.random(d_preactivation_), .first_index = 0}),
+             counted_);
 }
 
 }  // namespace dyadic

@@ -44,7 +44,7 @@ class Session {
     if (observer_.note) observer_.note(text);
   }
   [[nodiscard]] bool stop_requested() const {
-    const bool at_limit = options_.max_steps > 0 && trainer_->progress().step >= options_.max_steps;
+    const bool at_limit = options_.max_steps && trainer_->progress().step >= *options_.max_steps;
     return at_limit || (options_.stop_requested != nullptr && *options_.stop_requested != 0);
   }
   void report_step();

@@ -87,7 +87,7 @@ std::optional<RunSummary> parse_summary(const std::string& text);
 struct RunOptions {
   std::string run_directory;
   std::string data_directory;                        // empty: DYADIC_DATA, then ./data
-  std::int64_t max_steps = 0;                        // stop, resumable, after this many steps in all; 0: no limit
+  std::optional<std::int64_t> max_steps;             // stop, resumable, after this many steps in all
   bool count_nonfinite = false;                      // --on-nonfinite=count instead of stop
   std::string init_from;                             // a checkpoint or run whose weights start this run
   const std::atomic<int>* stop_requested = nullptr;  // not zero: finish the step, checkpoint, stop

@@ -93,11 +93,11 @@ class Trainer {
   const DataSet& data_;
   const SafetensorsFile* initial_;
   SplitRanges split_;
+  BatchLoader loader_;
   Network network_;
   Progress progress_;
   std::vector<std::uint32_t> order_;
-  std::int64_t order_epoch_ = -1;  // training epoch that order_ belongs to; -2: initialisation
-  BatchLoader loader_;
+  std::int64_t order_epoch_ = -1;       // training epoch that order_ belongs to; -2: initialisation
   std::vector<std::int64_t> examples_;  // of the current batch, indices in the training file
   std::vector<std::uint8_t> targets_;
 };
