@@ -48,6 +48,7 @@ constexpr Operands kInt8 = {"int8 x int8", CodeType::i8, -128, 127, CodeType::i8
 constexpr Operands kTenBits = {"10 x 10 bits", CodeType::i16, -511, 511, CodeType::i16, -511, 511};
 constexpr Operands kInputs = {"uint8 x 10 bits", CodeType::u8, 0, 255, CodeType::i16, -511, 511};
 constexpr Operands kSixteenBits = {"16 x 16 bits", CodeType::i16, -32768, 32767, CodeType::i16, -32768, 32767};
+constexpr Operands kWideWeights = {"uint8 x 20 bits", CodeType::u8, 0, 255, CodeType::i32, -524287, 524287};
 constexpr Operands kTwentyBits = {"20 x 20 bits", CodeType::i32, -524287, 524287, CodeType::i32, -524287, 524287};
 constexpr Operands kFloats = {"float32", CodeType::f32, 0, 0, CodeType::f32, 0, 0};
 
@@ -84,13 +85,20 @@ const std::vector<Figure>& figures() {
       {kForward, kFloats, Isa::avx512, Ceiling::fma32_512, 0},
       {kWeightGradient, kFloats, Isa::avx512, Ceiling::fma32_512, 0},
       {kInputGradient, kFloats, Isa::avx512, Ceiling::fma32_512, 0},
+      {kForward, kWideWeights, Isa::avx512, Ceiling::vpdpwssd, 0},
+      {kCube, kInt8, Isa::avx2, Ceiling::vpmaddwd, 0},
       {kCube, kTenBits, Isa::avx2, Ceiling::vpmaddwd, 0},
       {kCube, kSixteenBits, Isa::avx2, Ceiling::vpmaddwd, 0},
       {kCube, kTwentyBits, Isa::avx2, Ceiling::fma64_256, 0},
       {kCube, kFloats, Isa::avx2, Ceiling::fma32_256, 0},
+      {kForward, kInputs, Isa::avx2, Ceiling::vpmaddwd, 0},
       {kForward, kTenBits, Isa::avx2, Ceiling::vpmaddwd, 0},
       {kWeightGradient, kTenBits, Isa::avx2, Ceiling::vpmaddwd, 0},
       {kInputGradient, kTenBits, Isa::avx2, Ceiling::vpmaddwd, 0},
+      {kForward, kWideWeights, Isa::avx2, Ceiling::vpmaddwd, 0},
+      {kForward, kTwentyBits, Isa::avx2, Ceiling::fma64_256, 0},
+      {kForward, kFloats, Isa::avx2, Ceiling::fma32_256, 0},
+      {kWeightGradient, kFloats, Isa::avx2, Ceiling::fma32_256, 0},
   };
   return all;
 }

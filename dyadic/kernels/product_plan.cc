@@ -91,6 +91,30 @@ void plan_pairs(ProductPlan& plan, std::int64_t depth, const Range& a, const Ran
   plan.flush_depth = kMaxInt32 / (128 * std::min(max_a, max_b));
 }
 
+/// Operands of up to 23 bits against int16: the wide one as two digits of which the high one fits int16, if int32 sums
+/// can then run for a while. Two int16 products are half the work of a float64 one.
+bool plan_wide_pairs(ProductPlan& plan, const Range& a, const Range& b) {
+  constexpr std::int64_t kMostOfTwoDigits = (std::int64_t{1} << 23) - 129;
+  const bool split_a = !a.is_int16();
+  const Range& wide = split_a ? a : b;
+  const Range& other = split_a ? b : a;
+  if (!other.is_int16() || wide.magnitude() > kMostOfTwoDigits) return false;
+  const std::int64_t largest_digit = std::max<std::int64_t>(128, (wide.magnitude() + 128) >> 8);
+  const std::int64_t flush_depth = kMaxInt32 / (largest_digit * std::max<std::int64_t>(1, other.magnitude()));
+  if (flush_depth < kShortestFlush) return false;
+  plan.engine = plan.set->pairs;
+  PlannedOperand& split = split_a ? plan.a : plan.b;
+  split.digit_count = 2;
+  split.digits[0] = kHighOfSignedLow;
+  split.digits[1] = kLow;
+  const MultiplyFunction multiply = plan.engine->multiply[0][0];
+  plan.products[0] = {0, 0, 8, multiply};
+  plan.products[1] = {split_a ? 1 : 0, split_a ? 0 : 1, 0, multiply};
+  plan.product_count = 2;
+  plan.flush_depth = flush_depth;
+  return true;
+}
+
 /// vpdpbusd adds four products uint8 * int8 to an int32 sum and wraps (it does not saturate); the argument is that of
 /// plan_pairs with |a'| <= 255, |b'| <= 128. Signed rows become a' = a + 128, unsigned columns b' = b - 128, and the
 /// driver corrects the sums: sum a b = sum a' b' + 128_b sum a' - 128_a sum b' - 128_a 128_b depth.
@@ -182,7 +206,7 @@ ProductPlan plan_integer_product(const EngineSet& set, std::int64_t m, std::int6
     plan_bytes(plan, depth, range_a, range_b);
   } else if (set.pairs != nullptr && range_a.is_int16() && range_b.is_int16()) {
     plan_pairs(plan, depth, range_a, range_b);
-  } else {
+  } else if (set.pairs == nullptr || !plan_wide_pairs(plan, range_a, range_b)) {
     const bool exact = sums_fit(depth, range_a.magnitude(), range_b.magnitude(), 0, kMaxFloat64);
     plan.engine = exact ? set.float64 : set.int64;
     plan.products[0] = {0, 0, 0, plan.engine->multiply[0][0]};

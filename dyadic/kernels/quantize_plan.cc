@@ -125,7 +125,11 @@ void plan_floating(const Format& format, RoundPlan& plan) {
 /// Where the arithmetic of float32 can do the rounding (generic/round_fast-inl.h).
 bool has_shortcut(const Format& format, const RoundPlan& plan) {
   const Rounding rounding = format.rounding;
-  if (rounding != Rounding::rne && rounding != Rounding::sr16 && rounding != Rounding::sr8) return false;
+  if (rounding == Rounding::rna && !plan.grid) return false;
+  if (rounding != Rounding::rne && rounding != Rounding::rna && rounding != Rounding::sr16 &&
+      rounding != Rounding::sr8) {
+    return false;
+  }
   constexpr std::uint32_t kExactInFloat = 1 << 22;
   if (plan.grid) {
     return !plan.zero_is_largest && std::max(plan.positive_limit, plan.negative_limit) < kExactInFloat &&
@@ -133,7 +137,7 @@ bool has_shortcut(const Format& format, const RoundPlan& plan) {
   }
   // With all of float32's exponents, the unit of the random fraction would lie below its least number.
   const bool has_room = !plan.same_exponents || rounding == Rounding::rne;
-  return has_room && !plan.unsigned_zero && plan.mantissa_bits <= 22;
+  return has_room && !plan.unsigned_zero && (plan.same_exponents || plan.mantissa_bits <= 22);
 }
 
 RoundPlan make_round_plan(const Format& format) {
@@ -145,6 +149,12 @@ RoundPlan make_round_plan(const Format& format) {
   else plan_floating(format, plan);
   if (format.overflow == Overflow::wrap || format.overflow == Overflow::error) plan.rounds = false;
   plan.shortcut = plan.rounds && has_shortcut(format, plan);
+  const bool even_steps = format.family != Family::discrete || (format.code_offset & 1) == 0;
+  plan.away = format.rounding == Rounding::rna;
+  plan.nearest_sums = plan.rounds && plan.grid && !plan.divides && even_steps &&
+                      (plan.away || format.rounding == Rounding::rne) && format.has_zero;
+  plan.half = !plan.grid && format.is_signed && format.width == 16 && format.exponent_bits == 5 &&
+              format.mantissa_bits == 10 && format.bias == 15 && format.specials == Specials::ieee;
   return plan;
 }
 

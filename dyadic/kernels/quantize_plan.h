@@ -75,6 +75,9 @@ struct RoundPlan {
   static constexpr std::uint32_t kNever = 0x7FFFFFFF;
   std::uint32_t largest = kNever;  // floating only; a grid compares codes with min_code and max_code
   std::uint32_t half_range = kNever;
+  bool away = false;             // rna
+  bool nearest_sums = false;     // rna or rne to a grid whose limits leave room for sums
+  bool half = false;             // float16 to nearest even, infinities and all
   bool zero_is_largest = false;  // a grid that begins or ends at zero
 };
 

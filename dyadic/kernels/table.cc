@@ -35,7 +35,7 @@ constexpr KernelInfo kKernels[] = {
     {"random blocks", Isa::avx2, "vpmuludq"},
     {"random blocks", Isa::ref, "scalar"},
     {"update rows", Isa::avx512, "vmulpd"},
-    {"update rows", Isa::avx2, "vroundps"},
+    {"update rows", Isa::avx2, "vmulpd"},
     {"update rows", Isa::ref, "scalar"},
     {"product bytes -> i32", Isa::amx, "tdpbssd"},
     {"product bytes -> i32", Isa::avx512, "vpdpbusd"},

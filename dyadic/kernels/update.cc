@@ -6,16 +6,42 @@
 
 #include "dyadic/base/parallel.h"
 #include "dyadic/kernels/isa.h"
+#include "dyadic/kernels/update_jobs.h"
 #include "dyadic/kernels/update_rows.h"
 
 namespace dyadic {
 namespace {
 
+struct UpdateKernel {
+  Isa isa;
+  bool (*takes)(const SgdUpdate& job);
+  UpdateRowsKernel rows;
+};
+
+bool takes_all(const SgdUpdate&) { return true; }
+
+// The first that the tier in use has and that takes the job runs.
+constexpr UpdateKernel kKernels[] = {
+    {Isa::avx512, &can_update_short, &avx512::update_short_rows},
+    {Isa::avx512, &can_update_grids, &avx512::update_rows},
+    {Isa::avx512, &can_update_floats, &avx512::update_rows},
+    {Isa::avx2, &can_update_short, &avx2::update_short_rows},
+    {Isa::avx2, &can_update_grids, &avx2::update_grid_rows},
+    {Isa::avx2, &can_update_floats, &avx2::update_float_rows},
+    {Isa::avx2, &can_update_halves, &avx2::update_half_rows},
+    {Isa::avx2, &takes_all, &generic::update_rows},
+    {Isa::ref, &takes_all, &ref::update_rows},
+};
+
 UpdateRowsKernel select_kernel(const SgdUpdate& job) {
-  const bool plain = job.weight_decay == 0;  // the short cuts know no decay
-  if (plain && active_isa() >= Isa::avx512 && avx512::can_update_short(job)) return &avx512::update_short_rows;
-  if (plain && active_isa() >= Isa::avx512 && avx512::can_update(job)) return &avx512::update_rows;
-  return active_isa() == Isa::ref ? &ref::update_rows : &generic::update_rows;
+  const Isa isa = active_isa();
+  const bool decays = job.weight_decay != 0;  // which only the general kernels know
+  return std::ranges::find_if(kKernels,
+                              [&](const UpdateKernel& kernel) {
+                                return kernel.isa <= isa && kernel.takes(job) &&
+                                       (!decays || kernel.takes == &takes_all);
+                              })
+      ->rows;
 }
 
 }  // namespace

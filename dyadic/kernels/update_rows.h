@@ -20,13 +20,21 @@ namespace generic {
 void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
 }  // namespace generic
 
-namespace avx512 {
-/// Grids of at most 16-bit codes rounded rna or rne: integers wherever they give the same bits.
-bool can_update_short(const SgdUpdate& job);
-void update_short_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
+// Which jobs these take: update_jobs.h.
 
-/// Grids of 16- or 32-bit codes rounded rna or rne, and float32: one pass over the row in float64, one for its norm.
-bool can_update(const SgdUpdate& job);
+namespace avx2 {
+/// can_update_short: integers wherever they give the same bits.
+void update_short_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
+/// can_update_grids, can_update_floats and can_update_halves: one pass over the row in float64, one for its norm.
+void update_grid_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
+void update_float_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
+void update_half_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
+}  // namespace avx2
+
+namespace avx512 {
+/// can_update_short.
+void update_short_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
+/// can_update_grids and can_update_floats.
 void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts);
 }  // namespace avx512
 

@@ -39,6 +39,9 @@ const std::vector<OperandKind>& kinds() {
     list.push_back(signed_bits(CodeType::i16, 10));
     list.push_back(signed_bits(CodeType::i16, 12));
     list.push_back(signed_bits(CodeType::i32, 20));
+    // The last that two digits of a high int16 hold, and the first that they do not.
+    list.push_back({CodeType::i32, -(1 << 23) + 129, (1 << 23) - 129});
+    list.push_back({CodeType::i32, -(1 << 23), (1 << 23) - 1});
     list.push_back({CodeType::u8, 0, 1, 2, 1});      // binary: 2 c - 1
     list.push_back({CodeType::u8, 0, 2, 1, 1});      // ternary
     list.push_back({CodeType::u8, 0, 255, 1, 117});  // affine uint8 with a zero point

@@ -24,14 +24,20 @@ const std::vector<Case> kCases = {
     {"dfx12@-2:sat:rna", "dfx12@-2:sat:rna", "dfx10@-4:sat:rna", "dfx10@-4:sat:rna", "dfx10@1:sat:rna"},
     {"dfx12@-2:sat:rna", "dfx12@-3:sat:rna", "dfx10@-4:sat:rna", "dfx10@-3:sat:rna", "dfx10@1:sat:rna"},
     {"dfx12@-2:sat:rne", "dfx12@-2:sat:rne", "dfx10@-4:sat:rne", "dfx10@-4:sat:rne", "dfx10@1:sat:rne"},
+    {"dfx12@-2:sat:rna", "dfx12@-1:sat:rna", "dfx10@-6:sat:rna", "dfx10@-6:sat:rna", "dfx10@-2:sat:rna"},
+    {"dfx12@-2:sat:rne", "dfx12@-1:sat:rne", "dfx10@-6:sat:rne", "dfx10@-6:sat:rne", "dfx10@-2:sat:rne"},
     {"q6.14s:sat:rna", "q6.14s:sat:rna", "q6.14s:sat:rna", "q6.14s:sat:rna", "q6.14s:sat:rna"},
     {"q2.14:sat:rne", "q2.14:sat:rne", "q2.14:sat:rne", "q2.14:sat:rne", "q2.14:sat:rne"},
+    {"dfx12@-2:sat:rne", "dfx12@-2:sat:rne", "q2.14:sat:rne", "q2.14:sat:rne", "q2.14:sat:rne"},
     {"dfx20@0:sat:rna", "dfx20@0:sat:rna", "dfx10@-4:sat:rna", "dfx10@-4:sat:rna", "dfx8@1:sat:rna"},
+    {"q6.14s:sat:rne", "q6.14s:sat:rne", "dfx12@-3:sat:rne", "dfx12@-4:sat:rne", "q6.14s:sat:rne"},
+    {"dfx12@-2:sat:rna", "dfx12@-1:sat:rna", "q6.14s:sat:rna", "q6.14s:sat:rna", "dfx10@1:sat:rna"},
     {"q2.14:sat:sr", "q2.14:sat:sr", "q2.14:sat:sr16", "q2.14:sat:sr16", "q2.14:sat:sr8"},
     {"dfx12@0:sat:srh", "dfx12@0:sat:srh", "dfx10@-2:sat:sr", "dfx10@-2:sat:sr", "dfx10@1:sat:sr"},
     {"float32", "float32", "float32", "float32", "float32"},
     {"float32@0", "float32@-1", "float32@-3", "float32@-3", "float32@5"},
     {"float16", "float16", "float16", "float16", "float16"},
+    {"float16@0", "float16@-1", "float16@-3", "float16@-3", "float16@5"},
     {"bfloat16", "bfloat16", "bfloat16", "bfloat16", "bfloat16"},
     {"q4.28:sat:rne", "q4.28:sat:rne", "float32", "float32", "float16"},
     {"float8_e4m3fn", "float8_e4m3fn", "dfx6@0", "dfx6@0", "float8_e5m2"},
@@ -57,13 +63,21 @@ struct Outcome {
   SgdUpdateCounts counts;
 };
 
-Outcome run_update(const Case& formats, std::int64_t rows, std::int64_t columns, double max_norm) {
+/// M and LR. Halves of codes are ties, which every other code meets.
+struct Rates {
+  double momentum, learning_rate;
+};
+constexpr Rates kRates = {0.53, 0.05 * 0.93};
+constexpr Rates kTies = {0.5, 0.0625};
+
+Outcome run_update(const Case& formats, std::int64_t rows, std::int64_t columns, double max_norm,
+                   const Rates& rates = kRates) {
   Outcome outcome = {random_codes({rows, columns}, parse_format(formats.master_from), 1),
                      random_codes({rows, columns}, parse_format(formats.update_from), 2),
                      {}};
   const Tensor gradient = random_codes({rows, columns}, parse_format(formats.gradient), 3);
-  outcome.counts = sgd_update({.momentum = 0.53,
-                               .learning_rate = 0.05 * 0.93,
+  outcome.counts = sgd_update({.momentum = rates.momentum,
+                               .learning_rate = rates.learning_rate,
                                .max_norm = max_norm,
                                .rows = rows,
                                .columns = columns,
@@ -113,6 +127,61 @@ TEST_F(SgdUpdate, EveryTierAgreesWithTheDefinition) {
           if (HasFailure()) return;
         }
       }
+    }
+  }
+}
+
+TEST_F(SgdUpdate, EveryTierRoundsTiesAlike) {
+  for (const Case& formats : kCases) {
+    set_isa(Isa::ref);
+    const Outcome expected = run_update(formats, 2, 100, 1.9365, kTies);
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      const Outcome found = run_update(formats, 2, 100, 1.9365, kTies);
+      const std::string what = formats.update_to + " " + std::string(isa_name(isa));
+      expect_same(expected.master, found.master, what + " master");
+      expect_same(expected.update, found.update, what + " update");
+      EXPECT_EQ(expected.counts.update, found.counts.update) << what;
+    }
+  }
+}
+
+// Every float16, infinities and NaNs among them, meets gradients from subnormal to overflowing ones.
+TEST_F(SgdUpdate, HalvesOfEverySizeAreRoundedOnce) {
+  const Format format = parse_format("float16");
+  const auto run = [&](double momentum) {
+    Outcome outcome = {Tensor({32, 2048}, format), Tensor({32, 2048}, format), {}};
+    Tensor gradient({32, 2048}, format);
+    for (std::int64_t i = 0; i < gradient.size(); ++i) {
+      outcome.master.set_code(i, i);
+      outcome.update.set_code(i, (i * 40503) & 0xFFFF);
+      gradient.set_code(i, (i * 30011 + 77) & 0xFFFF);
+    }
+    outcome.counts = sgd_update({.momentum = momentum,
+                                 .learning_rate = 0.05,
+                                 .rows = 32,
+                                 .columns = 2048,
+                                 .master = outcome.master.data(),
+                                 .master_from = format,
+                                 .master_to = format,
+                                 .update = outcome.update.data(),
+                                 .update_from = format,
+                                 .update_to = format,
+                                 .gradient = gradient.data(),
+                                 .gradient_format = format});
+    return outcome;
+  };
+  for (const double momentum : {0.7, 3.0, 0x1p-12}) {
+    set_isa(Isa::ref);
+    const Outcome expected = run(momentum);
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      const Outcome found = run(momentum);
+      expect_same(expected.master, found.master, std::string(isa_name(isa)) + " master");
+      expect_same(expected.update, found.update, std::string(isa_name(isa)) + " update");
+      EXPECT_EQ(expected.counts.master_before, found.counts.master_before);
+      EXPECT_EQ(expected.counts.update, found.counts.update);
+      EXPECT_EQ(expected.counts.master_nonfinite, found.counts.master_nonfinite);
     }
   }
 }

@@ -361,7 +361,7 @@ class Network:
         if not limit:
             return master
         over_outputs = (not isinstance(node.product, Dense)
-                        and node.table.get("max_norm_axis", "output") == "output")  # fmt: skip
+                        and node.table.get("max_norm_axis", "input") == "output")  # fmt: skip
         axes = (0,) if over_outputs else tuple(range(1, master.values.ndim))
         if master.is_grid:
             exact = (master.values * master.values).sum(axis=axes, keepdims=True)

@@ -43,6 +43,15 @@ DYADIC_INLINE void store_16(void* p, Int v) {
   _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08)));
 }
 
+/// float16 codes of all lanes, to nearest even. Code that asks kHalves does not call these where there are none.
+constexpr bool kHalves = true;
+DYADIC_INLINE Float load_half(const void* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+}
+DYADIC_INLINE void store_half(void* p, Float v) {
+  _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
 DYADIC_INLINE Int bits(Float v) { return _mm256_castps_si256(v); }
 DYADIC_INLINE Float as_float(Int v) { return _mm256_castsi256_ps(v); }
 DYADIC_INLINE Int both(Int a, Int b) { return _mm256_and_si256(a, b); }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 #include "dyadic/kernels/philox.h"
 #include "dyadic/kernels/quantize_tiers.h"

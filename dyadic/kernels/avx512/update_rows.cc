@@ -3,12 +3,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "dyadic/base/aligned.h"
 #include "dyadic/base/math.h"
 #include "dyadic/kernels/target.h"
+#include "dyadic/kernels/update_jobs.h"
 #include "dyadic/tensor/tensor.h"
 
 // The fused update step. Grids: all values of one operand are integers times one power of two, so each product and sum
@@ -16,49 +16,6 @@
 // through once for u' and W1 and once for W' = Q(W1 f), both passes out of the first-level cache.
 
 namespace dyadic::avx512 {
-namespace {
-
-/// Constants of a grid that doubles are rounded to.
-struct GridTarget {
-  double low, high;                    // limits, in steps
-  double overflow_low, overflow_high;  // at or beyond these (before rounding) the rounded value lies outside the limits
-};
-
-GridTarget grid_target(const Format& format) {
-  GridTarget target = {static_cast<double>(format.min_code), static_cast<double>(format.max_code), 0, 0};
-  target.overflow_high = target.high + 0.5;  // max_code is odd, so a tie leaves the grid under rne too
-  target.overflow_low = target.low - 0.5;
-  const bool tie_stays = format.rounding == Rounding::rne && format.min_code % 2 == 0;
-  if (tie_stays) target.overflow_low = std::nextafter(target.overflow_low, -std::numeric_limits<double>::infinity());
-  return target;
-}
-
-bool is_fused_grid(const Format& format) {
-  const CodeType type = code_type(format);
-  return format.is_dyadic_grid() && format.code_multiplier == 1 && format.code_offset == 0 &&
-         format.overflow == Overflow::sat && (type == CodeType::i16 || type == CodeType::i32) &&
-         (format.rounding == Rounding::rna || format.rounding == Rounding::rne);
-}
-
-bool is_fused_float(const Format& format) {
-  return code_type(format) == CodeType::f32 && format.family == Family::floating && format.overflow == Overflow::inf &&
-         format.rounding == Rounding::rne;
-}
-
-/// What values are clamped to; infinity: not at all.
-float clamp_limit(const Format& format) {
-  return format.has_range() ? std::ldexp(1.0F, format.range) : std::numeric_limits<float>::infinity();
-}
-
-/// Rounded values beyond this count as overflows.
-float largest_value(const Format& format) {
-  return format.has_range() ? std::ldexp(1.0F, format.range) : std::numeric_limits<float>::max();
-}
-
-double power_of_two(int exponent) { return std::ldexp(1.0, exponent); }
-
-}  // namespace
-
 DYADIC_BEGIN_AVX512
 
 namespace {
@@ -112,13 +69,11 @@ DYADIC_INLINE __mmask8 lanes_left(std::int64_t left) {
 template <typename Master, typename Update, typename Gradient, bool kAway>
 void update_grid_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts) {
   const std::int64_t n = job.columns;
-  const int update_step = job.update_to.step_exponent;
   const int master_step = job.master_to.step_exponent;
-  const __m512d momentum = _mm512_set1_pd(job.momentum * power_of_two(job.update_from.step_exponent - update_step));
-  const __m512d rate =
-      _mm512_set1_pd(job.learning_rate * power_of_two(job.gradient_format.step_exponent - update_step));
-  const __m512d old_master_unit = _mm512_set1_pd(power_of_two(job.master_from.step_exponent - master_step));
-  const __m512d update_unit = _mm512_set1_pd(power_of_two(update_step - master_step));
+  const __m512d momentum = _mm512_set1_pd(job.momentum * step_ratio(job.update_from, job.update_to));
+  const __m512d rate = _mm512_set1_pd(job.learning_rate * step_ratio(job.gradient_format, job.update_to));
+  const __m512d old_master_unit = _mm512_set1_pd(step_ratio(job.master_from, job.master_to));
+  const __m512d update_unit = _mm512_set1_pd(step_ratio(job.update_to, job.master_to));
   const GridTarget update_target = grid_target(job.update_to);
   const GridTarget master_target = grid_target(job.master_to);
   for (std::int64_t row = begin; row < end; ++row) {
@@ -254,21 +209,6 @@ void update_grid_rows_update(const SgdUpdate& job, std::int64_t begin, std::int6
 }  // namespace
 
 DYADIC_END_TARGET
-
-bool can_update(const SgdUpdate& job) {
-  if (is_fused_float(job.master_to) && is_fused_float(job.update_to) && is_fused_float(job.master_from) &&
-      is_fused_float(job.update_from) && is_fused_float(job.gradient_format)) {
-    return true;
-  }
-  const bool grids = is_fused_grid(job.master_from) && is_fused_grid(job.master_to) && is_fused_grid(job.update_from) &&
-                     is_fused_grid(job.update_to) && is_fused_grid(job.gradient_format) &&
-                     job.master_to.rounding == job.update_to.rounding &&
-                     code_type(job.master_from) == code_type(job.master_to) &&
-                     code_type(job.update_from) == code_type(job.update_to);
-  const auto largest = static_cast<double>(job.master_to.max_magnitude());
-  return grids &&
-         largest * largest * static_cast<double>(job.columns) < 0x1p53;  // the sum of squares is exact in float64
-}
 
 void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts) {
   if (code_type(job.master_to) == CodeType::f32) return update_float_rows(job, begin, end, counts);

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "dyadic/kernels/target.h"
+#include "dyadic/kernels/update_jobs.h"
 #include "dyadic/kernels/update_rows.h"
 
 // The update step where every operand is a grid of at most 16-bit codes rounded rna or rne: dynamic and plain fixed
@@ -16,54 +16,6 @@
 // Sixteen columns at a time; counters are kept in 16-bit lanes and added up per row.
 
 namespace dyadic::avx512 {
-namespace {
-
-constexpr std::int64_t kMaxColumns = 16 * 32767;  // what the lanes' counters can hold
-
-struct Shifts {
-  int master = 0;  // left shifts of W and u' to their common unit
-  int update = 0;
-  int right = 0;  // right shift of their sum to the new step of W
-};
-
-bool find_shifts(const SgdUpdate& job, Shifts& shifts) {
-  const int unit = std::min({job.master_from.step_exponent, job.update_to.step_exponent, job.master_to.step_exponent});
-  shifts = {job.master_from.step_exponent - unit, job.update_to.step_exponent - unit,
-            job.master_to.step_exponent - unit};
-  if (shifts.master > 30 || shifts.update > 30 || shifts.right > 30) return false;
-  const std::int64_t largest =
-      (job.master_from.max_magnitude() << shifts.master) + (job.update_to.max_magnitude() << shifts.update);
-  return largest + (std::int64_t{1} << shifts.right) <= std::numeric_limits<std::int32_t>::max();
-}
-
-double unit_ratio(const Format& from, const Format& to) {
-  return std::ldexp(1.0, from.step_exponent - to.step_exponent);
-}
-
-bool is_short_grid(const Format& format) {
-  return format.is_dyadic_grid() && format.code_multiplier == 1 && format.code_offset == 0 &&
-         format.overflow == Overflow::sat && code_type(format) == CodeType::i16 &&
-         (format.rounding == Rounding::rna || format.rounding == Rounding::rne);
-}
-
-}  // namespace
-
-bool can_update_short(const SgdUpdate& job) {
-  for (const Format* format :
-       {&job.master_from, &job.master_to, &job.update_from, &job.update_to, &job.gradient_format}) {
-    if (!is_short_grid(*format)) return false;
-  }
-  Shifts shifts;
-  const double step_bound = std::fabs(job.momentum) * static_cast<double>(job.update_from.max_magnitude()) *
-                                unit_ratio(job.update_from, job.update_to) +
-                            std::fabs(job.learning_rate) * static_cast<double>(job.gradient_format.max_magnitude()) *
-                                unit_ratio(job.gradient_format, job.update_to);
-  const std::int64_t largest = job.master_to.max_magnitude();
-  return job.master_to.rounding == job.update_to.rounding && job.columns <= kMaxColumns && step_bound < 0x1p30 &&
-         find_shifts(job, shifts) &&
-         largest * largest * (job.columns / 8 + 2) <= std::numeric_limits<std::int32_t>::max();
-}
-
 DYADIC_BEGIN_AVX512
 
 namespace {
@@ -146,14 +98,14 @@ struct LaneCounts {
 };
 
 template <bool kAway>
-void update_short_row(const SgdUpdate& job, const Shifts& shifts, std::int64_t row, SgdUpdateCounts& counts) {
+void update_short_row(const SgdUpdate& job, const UpdateShifts& shifts, std::int64_t row, SgdUpdateCounts& counts) {
   const std::int64_t n = job.columns;
   const std::int64_t padding = (16 - n % 16) % 16;
   std::int16_t* master = static_cast<std::int16_t*>(job.master) + row * n;
   std::int16_t* update = static_cast<std::int16_t*>(job.update) + row * n;
   const std::int16_t* gradient = static_cast<const std::int16_t*>(job.gradient) + row * n;
-  const __m512d momentum = _mm512_set1_pd(job.momentum * unit_ratio(job.update_from, job.update_to));
-  const __m512d rate = _mm512_set1_pd(job.learning_rate * unit_ratio(job.gradient_format, job.update_to));
+  const __m512d momentum = _mm512_set1_pd(job.momentum * step_ratio(job.update_from, job.update_to));
+  const __m512d rate = _mm512_set1_pd(job.learning_rate * step_ratio(job.gradient_format, job.update_to));
   const __m128i master_shift = _mm_cvtsi32_si128(shifts.master);
   const __m128i update_shift = _mm_cvtsi32_si128(shifts.update);
   const Limits update_limits(job.update_to);
@@ -206,7 +158,7 @@ void update_short_row(const SgdUpdate& job, const Shifts& shifts, std::int64_t r
 DYADIC_END_TARGET
 
 void update_short_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts) {
-  Shifts shifts;
+  UpdateShifts shifts;
   find_shifts(job, shifts);
   const bool away = job.master_to.rounding == Rounding::rna;
   for (std::int64_t row = begin; row < end; ++row) {

@@ -48,22 +48,40 @@ struct FloatDecoder {
   }
 };
 
+/// float16 by the processor's own conversion, which keeps what a NaN carries; codecs do not.
+struct HalfDecoder {
+  DYADIC_INLINE explicit HalfDecoder(const RoundPlan&) {}
+};
+
+template <typename Decoder>
+DYADIC_INLINE Float decode_codes(const Decoder& decoder, const std::byte* codes, CodeType type) {
+  if constexpr (std::is_same_v<Decoder, HalfDecoder>) {
+    const Float value = load_half(codes);
+    return as_float(select(is_nan(value), splat(0x7FC00000), bits(value)));
+  } else {
+    return decoder.decode(load_codes(codes, type));
+  }
+}
+
 template <typename Decoder>
 void decode_loop(const RoundPlan& plan, CodeType type, const std::byte* codes, std::int64_t n, float* values) {
   const Decoder decoder(plan);
   const int bytes = code_bytes(type);
   std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store_float(values + i, decoder.decode(load_codes(codes + i * bytes, type)));
+  for (; i + kLanes <= n; i += kLanes) store_float(values + i, decode_codes(decoder, codes + i * bytes, type));
   if (i == n) return;
   alignas(64) std::byte last_codes[4 * kLanes] = {};
   alignas(64) float last[kLanes];
   std::memcpy(last_codes, codes + i * bytes, static_cast<std::size_t>((n - i) * bytes));
-  store_float(last, decoder.decode(load_codes(last_codes, type)));
+  store_float(last, decode_codes(decoder, last_codes, type));
   std::memcpy(values + i, last, static_cast<std::size_t>(n - i) * 4);
 }
 
 void run_dequantize(const RoundPlan& plan, CodeType type, const void* codes, std::int64_t n, float* values) {
   const auto* bytes = static_cast<const std::byte*>(codes);
+  if constexpr (kHalves) {
+    if (plan.half) return decode_loop<HalfDecoder>(plan, type, bytes, n, values);
+  }
   if (plan.grid) decode_loop<GridDecoder>(plan, type, bytes, n, values);
   else if (plan.same_exponents) decode_loop<FloatDecoder<true>>(plan, type, bytes, n, values);
   else decode_loop<FloatDecoder<false>>(plan, type, bytes, n, values);

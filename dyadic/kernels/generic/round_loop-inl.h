@@ -104,7 +104,7 @@ bool round_loop(const RoundPlan& plan, const RoundJob& job, RoundingCounts& coun
   const std::int64_t out_bytes = job.values ? 4 : plan.code_bytes;
   RandomBuffer random;
   const std::byte* words = nullptr;
-  const Shortcut shortcut(plan);
+  const Shortcut shortcut(plan, job);
 
   for (std::int64_t begin = 0; begin < job.n;) {
     const std::int64_t end = kRandom == RandomKind::none ? job.n : std::min(job.n, begin + kRandomChunk);
@@ -116,10 +116,11 @@ bool round_loop(const RoundPlan& plan, const RoundJob& job, RoundingCounts& coun
     for (; i + kLanes <= end; i += kLanes) {
       Prefetch<kRandom>::in_loop(in + begin, i - begin);
       if constexpr (Shortcut::kExists) {
-        const Float x = read_sum(in + i, bias == nullptr ? nullptr : bias + i);
         const Int integers =
             kRandom == RandomKind::none ? zero() : load_random_integers(words, i - begin, plan.random_bits);
-        if (__builtin_expect(shortcut.put(x, integers, out + i * out_bytes, sink), 1)) continue;
+        const bool done =
+            shortcut.put(in + i, bias == nullptr ? nullptr : bias + i, integers, out + i * out_bytes, sink);
+        if (__builtin_expect(done, 1)) continue;
       }
       const Parts parts = source.read(in + i, bias == nullptr ? nullptr : bias + i);
       const Int bits_set = kRandom == RandomKind::none ? zero() : load_random(words, i - begin, plan.random_bits);
@@ -154,14 +155,35 @@ template <bool kValues, RandomKind kRandom, bool kDivides>
 RoundLoop float_to_grid_loop(const RoundPlan& plan) {
   using Source = FloatToGrid<kRandom, kDivides>;
   using Sink = GridSink<kValues>;
+  if constexpr (kRandom == RandomKind::none) {
+    if (plan.shortcut && plan.away) {
+      return &round_loop<kRandom, Source, Sink, GridShortcut<kRandom, kDivides, kValues, true>>;
+    }
+  }
   if constexpr (kRandom == RandomKind::none || kRoundsDown) {
     if (plan.shortcut) return &round_loop<kRandom, Source, Sink, GridShortcut<kRandom, kDivides, kValues>>;
+  } else {
+    using Shortcut = RandomGridShortcut<kRandom, kDivides, kValues>;
+    if (plan.shortcut && Shortcut::fits(plan)) return &round_loop<kRandom, Source, Sink, Shortcut>;
   }
   return &round_loop<kRandom, Source, Sink>;
 }
 
+template <RandomKind kRandom>
+RoundLoop sum_loop(const RoundPlan& plan, const RoundJob& job) {
+  using Sink = GridSink<false>;
+  if constexpr (kRandom == RandomKind::none) {
+    if (plan.nearest_sums && SumShortcut<true>::fits(plan, job)) {
+      return plan.away ? &round_loop<kRandom, IntToGrid, Sink, SumShortcut<true>>
+                       : &round_loop<kRandom, IntToGrid, Sink, SumShortcut<false>>;
+    }
+  }
+  return &round_loop<kRandom, IntToGrid, Sink>;
+}
+
 template <bool kValues, RandomKind kRandom>
-RoundLoop grid_loop(const RoundPlan& plan, RoundSource source) {
+RoundLoop grid_loop(const RoundPlan& plan, const RoundJob& job) {
+  const RoundSource source = job.source;
   if (source == RoundSource::f32) {
     return plan.divides ? float_to_grid_loop<kValues, kRandom, true>(plan)
                         : float_to_grid_loop<kValues, kRandom, false>(plan);
@@ -169,7 +191,7 @@ RoundLoop grid_loop(const RoundPlan& plan, RoundSource source) {
   if constexpr (!kValues) {
     using Sink = GridSink<false>;
     if (source == RoundSource::f64) return &round_loop<kRandom, DoubleToGrid, Sink>;
-    if (source == RoundSource::i32) return &round_loop<kRandom, IntToGrid, Sink>;
+    if (source == RoundSource::i32) return sum_loop<kRandom>(plan, job);
     return &round_loop<kRandom, LongToGrid, Sink>;
   }
   return nullptr;
@@ -179,6 +201,10 @@ template <bool kValues, RandomKind kRandom>
 RoundLoop float_loop(const RoundPlan& plan) {
   if (plan.same_exponents) {
     using Sink = FloatSink<kValues, true>;
+    if constexpr (kRandom == RandomKind::none) {
+      if (plan.shortcut && plan.mantissa_bits == 23)
+        return &round_loop<kRandom, FloatToShorter, Sink, SameFloatShortcut>;
+    }
     if constexpr (kValues && kRandom == RandomKind::none) {
       if (plan.shortcut) return &round_loop<kRandom, FloatToShorter, Sink, FloatShortcut<kRandom>>;
     }
@@ -188,24 +214,30 @@ RoundLoop float_loop(const RoundPlan& plan) {
   using Sink = FloatSink<kValues, false>;
   if constexpr (kValues && (kRandom == RandomKind::none || kRoundsDown)) {
     if (plan.shortcut) return &round_loop<kRandom, Source, Sink, FloatShortcut<kRandom>>;
+  } else if constexpr (kValues) {
+    if (plan.shortcut && RandomFloatShortcut::fits(plan))
+      return &round_loop<kRandom, Source, Sink, RandomFloatShortcut>;
+  }
+  if constexpr (!kValues && kRandom == RandomKind::none && kHalves) {
+    if (plan.shortcut && plan.half) return &round_loop<kRandom, Source, Sink, HalfShortcut>;
   }
   return &round_loop<kRandom, Source, Sink>;
 }
 
 template <bool kValues>
-RoundLoop find_loop(const RoundPlan& plan, RoundSource source) {
+RoundLoop find_loop(const RoundPlan& plan, const RoundJob& job) {
   if (!plan.grid) {
     return plan.random == RandomKind::none ? float_loop<kValues, RandomKind::none>(plan)
                                            : float_loop<kValues, RandomKind::from_zero>(plan);
   }
   switch (plan.random) {
-    case RandomKind::none: return grid_loop<kValues, RandomKind::none>(plan, source);
-    case RandomKind::from_zero: return grid_loop<kValues, RandomKind::from_zero>(plan, source);
-    default: return grid_loop<kValues, RandomKind::from_lower>(plan, source);
+    case RandomKind::none: return grid_loop<kValues, RandomKind::none>(plan, job);
+    case RandomKind::from_zero: return grid_loop<kValues, RandomKind::from_zero>(plan, job);
+    default: return grid_loop<kValues, RandomKind::from_lower>(plan, job);
   }
 }
 
 bool run_round(const RoundPlan& plan, const RoundJob& job, RoundingCounts& counts) {
-  const RoundLoop loop = job.values ? find_loop<true>(plan, job.source) : find_loop<false>(plan, job.source);
+  const RoundLoop loop = job.values ? find_loop<true>(plan, job) : find_loop<false>(plan, job);
   return loop(plan, job, counts);
 }
