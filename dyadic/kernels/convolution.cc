@@ -110,13 +110,33 @@ std::int64_t convolution_depth(ConvolutionProduct product, const ConvolutionShap
 void integer_convolution(ConvolutionProduct product, const ConvolutionShape& shape, const ConvolutionOperand& a,
                          const ConvolutionOperand& b, SumType type, SumConsumer consume, void* context) {
   shape.check();
-  ref::integer_convolution(product, shape, a, b, type, consume, context);
+  product::check_integer_product(convolution_depth(product, shape), {.type = a.type, .max_magnitude = a.max_magnitude},
+                                 {.type = b.type, .max_magnitude = b.max_magnitude}, type);
+  const Isa isa = active_isa();
+  const ConvolutionOperand& padded = product == ConvolutionProduct::weight_gradient ? b : a;
+  if (isa == Isa::ref || !convolution::can_pad(padded)) {
+    return ref::integer_convolution(product, shape, a, b, type, consume, context);
+  }
+  convolution::run_integer(product::engines_of(isa), product, shape, a, b, type, {}, consume, context);
 }
 
 void float_convolution(ConvolutionProduct product, const ConvolutionShape& shape, const float* a, const float* b,
                        SumConsumer consume, void* context) {
   shape.check();
-  ref::float_convolution(product, shape, a, b, consume, context);
+  const Isa isa = active_isa();
+  if (isa == Isa::ref) return ref::float_convolution(product, shape, a, b, consume, context);
+  const std::int64_t weights = shape.outputs * shape.kernel_h * shape.kernel_w * shape.group_channels();
+  const std::int64_t inputs = shape.batch * shape.height * shape.width * shape.channels;
+  const std::int64_t outputs = shape.batch * shape.out_height() * shape.out_width() * shape.outputs;
+  convolution::Options options;
+  switch (product) {
+    case ConvolutionProduct::forward: options.split = !convolution::zeros_are_harmless(a, inputs, b, weights); break;
+    case ConvolutionProduct::input_gradient:
+      options.split = !convolution::zeros_are_harmless(a, outputs, b, weights);
+      break;
+    default: options.split = !convolution::zeros_are_harmless(b, inputs, a, outputs); break;
+  }
+  convolution::run_float(product::engines_of(isa), product, shape, a, b, options, consume, context);
 }
 
 }  // namespace dyadic

@@ -13,6 +13,10 @@
 
 namespace dyadic {
 
+namespace product {
+struct Gather;
+}
+
 /// [rows, depth] of integers multiplier * code - offset, |integer| <= max_magnitude. Strides in elements.
 struct IntegerOperand {
   const void* codes = nullptr;
@@ -22,12 +26,14 @@ struct IntegerOperand {
   std::int64_t multiplier = 1;
   std::int64_t offset = 0;
   std::int64_t max_magnitude = 0;
+  const product::Gather* gather = nullptr;  // instead of codes and strides: convolutions; not for the ref tier
 };
 
 struct FloatOperand {
   const float* values = nullptr;
   std::int64_t row_stride = 0;
   std::int64_t depth_stride = 1;
+  const product::Gather* gather = nullptr;
 };
 
 /// f64: not sums but values, which pooling makes and an epilogue rounds as they are.
@@ -62,5 +68,9 @@ void integer_product(std::int64_t m, std::int64_t n, std::int64_t depth, const I
 /// y[i,j] = fused multiply-adds in float32, k increasing from 0, starting at +0; padding is skipped, not multiplied.
 void float_product(std::int64_t m, std::int64_t n, std::int64_t depth, const FloatOperand& a, const FloatOperand& b,
                    SumConsumer consume, void* context);
+
+/// Bytes that products and convolutions hold for packed operands and sums, over all threads. Kept between calls, so
+/// this is also the most they ever held.
+std::int64_t product_scratch_bytes();
 
 }  // namespace dyadic

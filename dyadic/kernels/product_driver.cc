@@ -1,7 +1,10 @@
 // The one blocking driver of all engines. The shorter side of the output is packed once, by all threads; each thread
 // then takes a stretch of the longer side, tile by tile, packs it block by block of the depth just before it is used,
-// and hands finished tiles to the consumer while they are in its cache.
+// and hands finished tiles to the consumer while they are in its cache. Where the depth is so long that the packed
+// shorter side would outgrow the sums of the whole output (weight gradients of convolutions), this happens in rounds
+// over stretches of the depth, and the sums wait in memory between rounds. Every sum runs over the depth in order.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <vector>
 
@@ -22,21 +25,46 @@ constexpr std::int64_t kWorthAThread = std::int64_t{1} << 18;
 
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+std::atomic<std::int64_t>& scratch_total() {
+  static std::atomic<std::int64_t> bytes = 0;
+  return bytes;
+}
+
 /// Memory that outlives a call: training runs the same shapes thousands of times.
+template <typename T>
+class Memory {
+ public:
+  Memory() = default;
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory() { resize(0); }
+
+  /// Contents are unspecified after growth.
+  T* at_least(std::int64_t size) {
+    if (std::ssize(values_) < size) resize(size);
+    return values_.data();
+  }
+  [[nodiscard]] T* data() { return values_.data(); }
+
+ private:
+  void resize(std::int64_t size) {
+    scratch_total() -= std::ssize(values_) * static_cast<std::int64_t>(sizeof(T));
+    values_ = {};  // first: growth never holds both
+    values_.resize(static_cast<std::size_t>(size));
+    scratch_total() += size * static_cast<std::int64_t>(sizeof(T));
+  }
+
+  AlignedVector<T> values_;
+};
+
 struct Scratch {
-  AlignedVector<std::byte> shared, own, sums, converted, block;
-  AlignedVector<std::int64_t> shared_sums, own_sums;
+  Memory<std::byte> shared, own, sums, all_sums, converted, block, gathered;
+  Memory<std::int64_t> shared_sums, own_sums, rows;
 };
 
 Scratch& thread_scratch() {
   static thread_local Scratch scratch;
   return scratch;
-}
-
-template <typename T>
-T* at_least(AlignedVector<T>& memory, std::int64_t size) {
-  if (std::ssize(memory) < size) memory.resize(static_cast<std::size_t>(size));
-  return memory.data();
 }
 
 /// Blocks of the depth, in groups.
@@ -101,12 +129,12 @@ class Side {
     job.row_end = std::min(operand.source.rows, end * layout.width);
     job.depth_begin = depth_.begin(block) * codes_;
     job.groups = depth_.size(block);
-    for (int digit = 0; digit < operand.digit_count; ++digit) {
-      job.digit = operand.digits[digit];
-      job.panels = to + offset(count, job.groups, digit, begin - first);
-      pack_(job);
-    }
-    if (sum_ == nullptr) return;
+    std::byte* panels = to + offset(count, job.groups, 0, begin - first);
+    const std::int64_t digit_bytes = count * job.groups * row_bytes_;
+    if (operand.source.gather == nullptr) pack_digits(job, panels, digit_bytes);
+    else if (operand.source.gather->across) gather_across(job, panels, digit_bytes);
+    else gather_along(job, panels, digit_bytes);
+    if (sum_ == nullptr || sums == nullptr) return;
     for (std::int64_t p = begin; p < end; ++p) {
       sum_(to + offset(count, job.groups, 0, p - first), job.groups, sums + (p - first) * layout.width);
     }
@@ -116,6 +144,64 @@ class Side {
   const PanelLayout layout;
 
  private:
+  // A copy of gathered codes is about what a cache of level 1 holds beside the panels that it is packed into.
+  static constexpr std::int64_t kRowsAlong = 8;
+  static constexpr std::int64_t kRowsAcross = 128;
+  static constexpr std::int64_t kGroupsAcross = 2 * kTileGroups;
+
+  void pack_digits(PackJob& job, std::byte* panels, std::int64_t digit_bytes) const {
+    for (int digit = 0; digit < operand.digit_count; ++digit) {
+      job.digit = operand.digits[digit];
+      job.panels = panels + digit * digit_bytes;
+      pack_(job);
+    }
+  }
+
+  /// Panels of whole rows, a few at a time.
+  void gather_along(const PackJob& whole, std::byte* panels, std::int64_t digit_bytes) const {
+    const std::int64_t rows = divide_up(kRowsAlong, layout.width) * layout.width;
+    for (std::int64_t row = whole.row_begin; row < whole.row_end; row += rows) {
+      pack_copy(whole, row, std::min(row + rows, whole.row_end), 0, whole.groups,
+                panels + (row - whole.row_begin) / layout.width * whole.groups * row_bytes_, digit_bytes);
+    }
+  }
+
+  /// Stretches of the depth of many panels.
+  void gather_across(const PackJob& whole, std::byte* panels, std::int64_t digit_bytes) const {
+    const std::int64_t rows = std::max<std::int64_t>(1, kRowsAcross / layout.width) * layout.width;
+    for (std::int64_t row = whole.row_begin; row < whole.row_end; row += rows) {
+      std::byte* to = panels + (row - whole.row_begin) / layout.width * whole.groups * row_bytes_;
+      for (std::int64_t group = 0; group < whole.groups; group += kGroupsAcross) {
+        pack_copy(whole, row, std::min(row + rows, whole.row_end), group, std::min(kGroupsAcross, whole.groups - group),
+                  to + group * row_bytes_, digit_bytes);
+      }
+    }
+  }
+
+  /// Copies rows [row_begin, row_end) of `groups` groups from number `group` of the job on, and packs them to `panels`.
+  void pack_copy(const PackJob& whole, std::int64_t row_begin, std::int64_t row_end, std::int64_t group,
+                 std::int64_t groups, std::byte* panels, std::int64_t digit_bytes) const {
+    const Gather& gather = *operand.source.gather;
+    const std::int64_t depth_begin = std::min(whole.depth_begin + group * codes_, operand.source.depth);
+    const std::int64_t depth_end = std::min(depth_begin + groups * codes_, operand.source.depth);
+    PackSource copy = operand.source;
+    copy.gather = nullptr;
+    copy.rows = row_end - row_begin;
+    copy.depth = depth_end - depth_begin;
+    copy.row_stride = gather.across ? 1 : copy.depth;
+    copy.depth_stride = gather.across ? copy.rows : 1;
+    std::byte* codes = thread_scratch().gathered.at_least(copy.rows * copy.depth * code_bytes(copy.type));
+    gather.copy(gather.context, row_begin, row_end, depth_begin, depth_end, codes);
+    copy.codes = codes;
+    PackJob job;
+    job.source = &copy;
+    job.layout = layout;
+    job.row_end = copy.rows;
+    job.groups = groups;
+    job.panel_groups = whole.groups;
+    pack_digits(job, panels, digit_bytes);
+  }
+
   PackFunction pack_;
   SumRowsFunction sum_;
   const Depth& depth_;
@@ -154,19 +240,28 @@ class Tile {
         scratch_(scratch),
         accumulator_(tile_accumulator(plan)),
         flushes_registers_(accumulator_ == Accumulator::i64 && plan.engine->multiply_flush != nullptr) {
-    if (plan.flush_depth > 0) at_least(scratch.block, std::int64_t{a.layout.width} * b.layout.width * 4);
+    if (plan.flush_depth > 0) scratch.block.at_least(std::int64_t{a.layout.width} * b.layout.width * 4);
   }
 
-  void begin(std::int64_t a_panel, std::int64_t a_panels, std::int64_t b_panel, std::int64_t b_panels, bool clear) {
+  /// `all_sums`, if not null, holds the sums of the whole output between rounds, all_stride to a row.
+  void begin(std::int64_t a_panel, std::int64_t a_panels, std::int64_t b_panel, std::int64_t b_panels, bool clear,
+             std::byte* all_sums, std::int64_t all_stride) {
     a_begin_ = a_panel;
     a_panels_ = a_panels;
     b_begin_ = b_panel;
     b_panels_ = b_panels;
-    stride_ = b_panels * b_.layout.width;
+    const std::int64_t width = b_panels * b_.layout.width;
     rows_ = std::min(a_panels * a_.layout.width, a_.operand.source.rows - a_panel * a_.layout.width);
-    columns_ = std::min(stride_, b_.operand.source.rows - b_panel * b_.layout.width);
+    columns_ = std::min(width, b_.operand.source.rows - b_panel * b_.layout.width);
+    if (all_sums != nullptr) {
+      stride_ = all_stride;
+      sums_ = all_sums +
+              (a_panel * a_.layout.width * stride_ + b_panel * b_.layout.width) * accumulator_bytes(accumulator_);
+      return;
+    }
+    stride_ = width;
     const std::int64_t bytes = a_panels * a_.layout.width * stride_ * accumulator_bytes(accumulator_);
-    sums_ = at_least(scratch_.sums, bytes);
+    sums_ = scratch_.sums.at_least(bytes);
     if (clear || plan_.flush_depth > 0) std::memset(sums_, 0, static_cast<std::size_t>(bytes));
   }
 
@@ -213,8 +308,16 @@ class Tile {
       if (wanted == Accumulator::i32) correct<std::int32_t>(sums, a_sums, b_sums);
       else correct<std::int64_t>(sums, a_sums, b_sums);
     }
-    consume(context,
-            {sums, plan_.type, a_begin_ * a_.layout.width, b_begin_ * b_.layout.width, rows_, columns_, stride_}, part);
+    const OutputMap& output = plan_.output;
+    const std::int64_t row = a_begin_ * a_.layout.width;
+    SumTile tile = {sums,  plan_.type, output.row + row, output.column + b_begin_ * b_.layout.width,
+                    rows_, columns_,   stride_};
+    if (output.rows != nullptr) {
+      std::int64_t* rows = scratch_.rows.at_least(rows_);
+      output.rows(output.context, row, rows_, rows);
+      tile.row_index = rows;
+    }
+    consume(context, tile, part);
   }
 
  private:
@@ -224,7 +327,7 @@ class Tile {
     function(block, b_.layout.width, rows, columns, shift, sums, stride_);
   }
 
-  std::byte* convert(Accumulator wanted) const {
+  std::byte* convert(Accumulator wanted) {
     const Conversions& known = *plan_.set->conversions;
     const bool narrow = wanted == Accumulator::i32;
     const ConvertFunction function = accumulator_ == Accumulator::i32   ? known.i32_to_i64
@@ -233,10 +336,11 @@ class Tile {
                                                                         : known.f64_to_i64;
     const int from_bytes = accumulator_bytes(accumulator_);
     const int to_bytes = accumulator_bytes(wanted);
-    std::byte* out = at_least(scratch_.converted, rows_ * stride_ * to_bytes);
+    std::byte* out = scratch_.converted.at_least(rows_ * columns_ * to_bytes);
     for (std::int64_t i = 0; i < rows_; ++i) {
-      function(sums_ + i * stride_ * from_bytes, columns_, out + i * stride_ * to_bytes);
+      function(sums_ + i * stride_ * from_bytes, columns_, out + i * columns_ * to_bytes);
     }
+    stride_ = columns_;
     return out;
   }
 
@@ -266,54 +370,73 @@ class Tile {
   std::int64_t rows_ = 0, columns_ = 0, stride_ = 0;
 };
 
-/// The shorter side of the output, packed whole: blocks of the depth one after the other.
+/// Blocks of the depth that one round takes.
+struct Round {
+  std::int64_t begin = 0, end = 0;
+  bool is_first = true, is_last = true;
+};
+
+/// The shorter side of the output, the blocks of a round packed one after the other.
 struct SharedSide {
   const Side& side;
   const Depth& depth;
+  Round round;
   std::byte* memory;
   std::int64_t* sums;
 
   [[nodiscard]] std::byte* block(std::int64_t index) const {
-    return memory + side.bytes(side.panels(), depth.begin(index));
+    return memory + side.bytes(side.panels(), depth.begin(index) - depth.begin(round.begin));
   }
 };
 
-SharedSide pack_shared(const Side& side, const Depth& depth, Scratch& scratch) {
-  SharedSide shared{side, depth, at_least(scratch.shared, side.bytes(side.panels(), depth.groups)), nullptr};
+SharedSide pack_shared(const Side& side, const Depth& depth, const Round& round, Scratch& scratch) {
+  const std::int64_t groups =
+      round.end > round.begin ? depth.begin(round.end - 1) + depth.size(round.end - 1) - depth.begin(round.begin) : 0;
+  SharedSide shared{side, depth, round, scratch.shared.at_least(side.bytes(side.panels(), groups)), nullptr};
   if (side.has_sums()) {
     const std::int64_t rows = side.panels() * side.layout.width;
-    shared.sums = at_least(scratch.shared_sums, rows);
-    std::fill_n(shared.sums, rows, 0);
+    shared.sums = scratch.shared_sums.at_least(rows);
+    if (round.is_first) std::fill_n(shared.sums, rows, 0);
   }
-  const std::int64_t grain = divide_up(kWorthAThread / 16, side.layout.width * std::max<std::int64_t>(1, depth.groups));
+  const std::int64_t grain = divide_up(kWorthAThread / 16, side.layout.width * std::max<std::int64_t>(1, groups));
   parallel_for(side.panels(), grain, [&](std::int64_t begin, std::int64_t end, int) {
-    std::int64_t* sums = side.has_sums() ? shared.sums + begin * side.layout.width : nullptr;
-    for (std::int64_t block = 0; block < depth.blocks; ++block) {
-      std::byte* to = shared.block(block) + side.offset(side.panels(), depth.size(block), 0, begin);
-      side.pack(begin, end, begin, side.panels(), block, to, sums);
+    for (std::int64_t block = round.begin; block < round.end; ++block) {
+      side.pack(begin, end, 0, side.panels(), block, shared.block(block), shared.sums);
     }
   });
   return shared;
 }
 
-/// One thread's stretch of panels of the longer side.
+/// Sums that wait between rounds, and what corrects them; null where not needed.
+struct Kept {
+  std::byte* sums = nullptr;
+  std::int64_t stride = 0;
+  std::int64_t* own_sums = nullptr;  // of the longer side's rows
+};
+
+/// One thread's stretch of panels of the longer side, against panels [shared_begin, shared_end) of the shorter one.
 class Stretch {
  public:
-  Stretch(const ProductPlan& plan, const Depth& depth, const Side& a, const Side& b, bool a_is_shared,
-          const SharedSide& shared)
-      : depth_(depth),
+  Stretch(const ProductPlan& plan, const Side& a, const Side& b, bool a_is_shared, const SharedSide& shared,
+          std::int64_t shared_begin, std::int64_t shared_end, const Kept& kept)
+      : depth_(shared.depth),
+        round_(shared.round),
         own_(a_is_shared ? b : a),
         shared_(shared),
+        shared_begin_(shared_begin),
+        shared_end_(shared_end),
+        kept_(kept),
         a_is_shared_(a_is_shared),
         scratch_(thread_scratch()),
         tile_(plan, a, b, scratch_) {
     const std::int64_t own_width = own_.layout.width;
     const std::int64_t shared_width = shared.side.layout.width;
+    const std::int64_t groups = round_.end > round_.begin ? (round_.end - round_.begin) * depth_.block : 0;
     own_panels_ = std::max<std::int64_t>(1, (a_is_shared ? kTileColumns : kTileRows) / own_width);
     shared_panels_ = std::max<std::int64_t>(1, (a_is_shared ? kTileRows : kTileColumns) / shared_width);
-    const bool single = shared.side.panels() <= shared_panels_;
-    if (!single) own_panels_ = std::clamp<std::int64_t>(kKeptBytes / own_.bytes(1, depth.groups + 1), 1, own_panels_);
-    keep_ = !single && own_.bytes(own_panels_, depth.groups) <= kKeptBytes;
+    const bool single = shared_end - shared_begin <= shared_panels_;
+    if (!single) own_panels_ = std::clamp<std::int64_t>(kKeptBytes / own_.bytes(1, groups + 1), 1, own_panels_);
+    keep_ = !single && own_.bytes(own_panels_, groups) <= kKeptBytes;
   }
 
   void run(std::int64_t begin, std::int64_t end, SumConsumer consume, void* context, int part) {
@@ -326,35 +449,48 @@ class Stretch {
 
  private:
   void run_tiles(std::int64_t first, std::int64_t count, SumConsumer consume, void* context, int part) {
-    std::byte* memory = at_least(scratch_.own, own_.bytes(count, keep_ ? depth_.groups : depth_.block));
+    const std::int64_t kept_groups = keep_ ? (round_.end - round_.begin) * depth_.block : depth_.block;
+    std::byte* memory = scratch_.own.at_least(own_.bytes(count, kept_groups));
     const std::int64_t width = own_.layout.width;
-    std::int64_t* sums = own_.has_sums() ? at_least(scratch_.own_sums, count * width) : nullptr;
-    const std::int64_t tiles = divide_up(shared_.side.panels(), shared_panels_);
+    std::int64_t* sums = kept_.own_sums == nullptr ? nullptr : kept_.own_sums + first * width;
+    if (sums != nullptr && round_.is_first) std::fill_n(sums, count * width, 0);
+    const std::int64_t shared_count = shared_end_ - shared_begin_;
+    const std::int64_t tiles = divide_up(shared_count, shared_panels_);
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      const std::int64_t shared_first = shared_.side.panels() * tile / tiles;
-      const std::int64_t shared_count = shared_.side.panels() * (tile + 1) / tiles - shared_first;
-      if (a_is_shared_) tile_.begin(shared_first, shared_count, first, count, depth_.blocks == 0);
-      else tile_.begin(first, count, shared_first, shared_count, depth_.blocks == 0);
-      const bool packs = tile == 0 || !keep_;
-      if (packs && sums != nullptr) std::fill_n(sums, count * width, 0);
-      for (std::int64_t block = 0; block < depth_.blocks; ++block) {
-        const std::int64_t groups = depth_.size(block);
-        std::byte* own = memory + (keep_ ? own_.bytes(count, depth_.begin(block)) : 0);
-        if (packs) own_.pack(first, first + count, first, count, block, own, sums);
-        const std::byte* theirs = shared_.block(block);
-        const std::int64_t panels = shared_.side.panels();
-        if (a_is_shared_) tile_.add_block(theirs, panels, shared_first, own, count, 0, groups, block == 0);
-        else tile_.add_block(own, count, 0, theirs, panels, shared_first, groups, block == 0);
-      }
+      const std::int64_t begin = shared_begin_ + shared_count * tile / tiles;
+      const std::int64_t panels = shared_begin_ + shared_count * (tile + 1) / tiles - begin;
+      const bool clear = depth_.blocks == 0;
+      if (a_is_shared_) tile_.begin(begin, panels, first, count, clear, kept_.sums, kept_.stride);
+      else tile_.begin(first, count, begin, panels, clear, kept_.sums, kept_.stride);
+      add_round(first, count, begin, tile == 0, memory, sums);
+      if (!round_.is_last) continue;
       const std::int64_t* their_sums =
-          shared_.sums == nullptr ? nullptr : shared_.sums + shared_first * shared_.side.layout.width;
+          shared_.sums == nullptr ? nullptr : shared_.sums + begin * shared_.side.layout.width;
       tile_.finish(a_is_shared_ ? their_sums : sums, a_is_shared_ ? sums : their_sums, consume, context, part);
     }
   }
 
+  void add_round(std::int64_t first, std::int64_t count, std::int64_t shared_first, bool is_first_tile,
+                 std::byte* memory, std::int64_t* sums) {
+    const std::int64_t all = shared_.side.panels();
+    for (std::int64_t block = round_.begin; block < round_.end; ++block) {
+      const std::int64_t groups = depth_.size(block);
+      std::byte* own = memory + (keep_ ? own_.bytes(count, depth_.begin(block) - depth_.begin(round_.begin)) : 0);
+      if (is_first_tile || !keep_) {
+        own_.pack(first, first + count, first, count, block, own, is_first_tile ? sums : nullptr);
+      }
+      const std::byte* theirs = shared_.block(block);
+      if (a_is_shared_) tile_.add_block(theirs, all, shared_first, own, count, 0, groups, block == 0);
+      else tile_.add_block(own, count, 0, theirs, all, shared_first, groups, block == 0);
+    }
+  }
+
   const Depth& depth_;
+  const Round round_;
   const Side& own_;
   const SharedSide& shared_;
+  std::int64_t shared_begin_, shared_end_;
+  const Kept kept_;
   bool a_is_shared_;
   Scratch& scratch_;
   Tile tile_;
@@ -374,12 +510,59 @@ void run_product(const ProductPlan& plan, SumConsumer consume, void* context) {
   const Side b(plan, depth, false);
   const bool a_is_shared = n >= m;
   const Side& own = a_is_shared ? b : a;
-  const SharedSide shared = pack_shared(a_is_shared ? a : b, depth, thread_scratch());
-  const std::int64_t panel_work = own.layout.width * std::min(m, n) * std::max<std::int64_t>(1, plan.a.source.depth);
-  parallel_for(own.panels(), divide_up(kWorthAThread, panel_work), [&](std::int64_t begin, std::int64_t end, int part) {
-    const EngineScope scope(*plan.engine);
-    Stretch(plan, depth, a, b, a_is_shared, shared).run(begin, end, consume, context, part);
-  });
+  const Side& theirs = a_is_shared ? a : b;
+  Scratch& scratch = thread_scratch();
+
+  // Where the longer side has fewer panels than there are threads, several share one and split the other side.
+  const std::int64_t own_panels = own.panels();
+  const std::int64_t splits = std::min(theirs.panels(), divide_up(thread_count(), own_panels));
+  Kept kept;
+  const std::int64_t own_rows = own_panels * own.layout.width;
+  if (own.has_sums()) kept.own_sums = scratch.own_sums.at_least(splits * own_rows);
+
+  std::int64_t round_blocks = std::max<std::int64_t>(1, depth.blocks);
+  const std::int64_t sum_bytes =
+      a.panels() * a.layout.width * b.panels() * b.layout.width * accumulator_bytes(tile_accumulator(plan));
+  const std::int64_t whole_bytes = theirs.bytes(theirs.panels(), depth.groups);
+  if (whole_bytes > plan.shared_bytes && whole_bytes > sum_bytes) {
+    const std::int64_t block_bytes = theirs.bytes(theirs.panels(), depth.block);
+    round_blocks = std::clamp<std::int64_t>(plan.shared_bytes / 2 / block_bytes, 1, depth.blocks);
+  }
+  if (round_blocks < depth.blocks) {
+    kept.sums = scratch.all_sums.at_least(sum_bytes);
+    kept.stride = b.panels() * b.layout.width;
+    if (plan.flush_depth > 0) std::memset(kept.sums, 0, static_cast<std::size_t>(sum_bytes));
+  }
+
+  Round round;
+  do {
+    round.is_first = round.begin == 0;
+    round.end = std::min(depth.blocks, round.begin + round_blocks);
+    round.is_last = round.end == depth.blocks;
+    const SharedSide shared = pack_shared(theirs, depth, round, scratch);
+    const std::int64_t round_depth = (round.end - round.begin) * depth.block * group_codes(plan.engine->packed);
+    const std::int64_t panel_work =
+        divide_up(own.layout.width * std::min(m, n) * std::max<std::int64_t>(1, round_depth), splits);
+    const auto body = [&](std::int64_t begin, std::int64_t end, int part) {
+      const EngineScope scope(*plan.engine);
+      for (std::int64_t split = begin / own_panels; split * own_panels < end; ++split) {
+        Kept mine = kept;
+        if (mine.own_sums != nullptr) mine.own_sums += split * own_rows;
+        Stretch(plan, a, b, a_is_shared, shared, theirs.panels() * split / splits,
+                theirs.panels() * (split + 1) / splits, mine)
+            .run(std::max<std::int64_t>(0, begin - split * own_panels), std::min(own_panels, end - split * own_panels),
+                 consume, context, part);
+      }
+    };
+    parallel_for(own_panels * splits, divide_up(kWorthAThread, panel_work), body);
+    round.begin = round.end;
+  } while (round.begin < depth.blocks);
 }
 
 }  // namespace dyadic::product
+
+namespace dyadic {
+
+std::int64_t product_scratch_bytes() { return product::scratch_total(); }
+
+}  // namespace dyadic

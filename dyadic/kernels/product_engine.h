@@ -44,6 +44,16 @@ struct PanelLayout {
   bool tiles = false;  // [group / 16][row][group % 16] instead of [group][row]
 };
 
+/// Codes of an operand that lie neither along nor across: packing copies them, a piece that fits the nearest cache at a
+/// time, and packs the copy. `across`: the copy is depth-major, [k][row]; else [row][k]. No gaps.
+struct Gather {
+  using Copy = void (*)(const void* context, std::int64_t row_begin, std::int64_t row_end, std::int64_t depth_begin,
+                        std::int64_t depth_end, std::byte* to);
+  const void* context = nullptr;
+  Copy copy = nullptr;
+  bool across = false;
+};
+
 /// [rows, depth] of integers (multiplier * code - offset) or of float32.
 struct PackSource {
   const void* codes = nullptr;
@@ -54,7 +64,8 @@ struct PackSource {
   std::int64_t depth = 0;
   std::int64_t multiplier = 1;
   std::int64_t offset = 0;
-  bool fits_int32 = true;  // all integers do; else only the slow packer is right
+  bool fits_int32 = true;          // all integers do; else only the slow packer is right
+  const Gather* gather = nullptr;  // instead of codes and strides
 };
 
 /// Packs rows [row_begin, row_end) and `groups` groups from depth_begin on into consecutive panels. row_begin is a
@@ -67,6 +78,7 @@ struct PackJob {
   std::int64_t row_end = 0;
   std::int64_t depth_begin = 0;
   std::int64_t groups = 0;
+  std::int64_t panel_groups = 0;  // of the panels that this is a part of; 0: groups
   std::byte* panels = nullptr;
 };
 using PackFunction = void (*)(const PackJob& job);

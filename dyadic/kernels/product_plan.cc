@@ -53,7 +53,7 @@ Range range_of(const IntegerOperand& operand) {
 PlannedOperand planned(const IntegerOperand& operand, const Range& range, std::int64_t rows, std::int64_t depth) {
   PlannedOperand out;
   out.source = {operand.codes, operand.type,       operand.row_stride, operand.depth_stride, rows,
-                depth,         operand.multiplier, operand.offset,     range.is_int32()};
+                depth,         operand.multiplier, operand.offset,     range.is_int32(),     operand.gather};
   out.digits[0] = kWhole;
   return out;
 }
@@ -220,8 +220,8 @@ ProductPlan plan_float_product(const EngineSet& set, std::int64_t m, std::int64_
   plan.set = &set;
   plan.type = SumType::f32;
   plan.engine = set.float32;
-  plan.a.source = {a.values, CodeType::f32, a.row_stride, a.depth_stride, m, depth};
-  plan.b.source = {b.values, CodeType::f32, b.row_stride, b.depth_stride, n, depth};
+  plan.a.source = {a.values, CodeType::f32, a.row_stride, a.depth_stride, m, depth, 1, 0, true, a.gather};
+  plan.b.source = {b.values, CodeType::f32, b.row_stride, b.depth_stride, n, depth, 1, 0, true, b.gather};
   plan.products[0] = {0, 0, 0, plan.engine->multiply[0][0]};
   return plan;
 }

@@ -26,6 +26,18 @@ struct DigitProduct {
   MultiplyFunction multiply = nullptr;
 };
 
+/// Where a product's sums belong in a larger output.
+struct OutputMap {
+  using Rows = void (*)(const void* context, std::int64_t row, std::int64_t count, std::int64_t* output_rows);
+  std::int64_t row = 0, column = 0;  // of element (0, 0)
+  Rows rows = nullptr;               // null: one after the other from `row` on
+  const void* context = nullptr;
+};
+
+/// Packed bytes of the operand that a product packs whole; longer ones are packed in rounds over the depth, if keeping
+/// all sums takes less memory.
+inline constexpr std::int64_t kSharedBytes = 8 * 1024 * 1024;
+
 struct ProductPlan {
   const Engine* engine = nullptr;
   const EngineSet* set = nullptr;
@@ -36,6 +48,8 @@ struct ProductPlan {
   /// accumulators hold the whole sum and are only converted at the end.
   std::int64_t flush_depth = 0;
   SumType type = SumType::i32;
+  OutputMap output;
+  std::int64_t shared_bytes = kSharedBytes;
 };
 
 /// depth * max_a * max_b + max_bias <= most, all non-negative.

@@ -120,7 +120,7 @@ struct Collected {
     for (std::int64_t i = 0; i < tile.rows; ++i) {
       for (std::int64_t j = 0; j < tile.columns; ++j) {
         const std::int64_t from = i * tile.stride + j;
-        const auto to = static_cast<std::size_t>((tile.row + i) * self.n + tile.column + j);
+        const auto to = static_cast<std::size_t>(tile.output_row(i) * self.n + tile.column + j);
         ++self.seen[to];
         if (tile.type == SumType::i64) self.sums[to] = static_cast<const std::int64_t*>(tile.sums)[from];
         else self.sums[to] = static_cast<const std::int32_t*>(tile.sums)[from];  // of float32, the bits

@@ -182,7 +182,7 @@ class Panels {
       : base_(job.panels),
         width_(job.layout.width),
         tiles_(job.layout.tiles),
-        panel_bytes_(job.groups * width_ * Group::kBytes),
+        panel_bytes_((job.panel_groups != 0 ? job.panel_groups : job.groups) * width_ * Group::kBytes),
         rows_((job.row_end - job.row_begin + width_ - 1) / width_ * width_) {}
 
   [[nodiscard]] bool tiles() const { return tiles_; }
