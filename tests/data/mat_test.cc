@@ -107,7 +107,9 @@ TEST_P(MatioFile, RefusesEveryTruncation) {
 }
 
 INSTANTIATE_TEST_SUITE_P(PlainAndCompressed, MatioFile, ::testing::Values(MAT_COMPRESSION_NONE, MAT_COMPRESSION_ZLIB),
-                         [](const auto& info) { return info.param == MAT_COMPRESSION_ZLIB ? "zlib" : "plain"; });
+                         [](const auto& param_info) {
+                           return param_info.param == MAT_COMPRESSION_ZLIB ? "zlib" : "plain";
+                         });
 
 // ---- files by hand
 
@@ -201,7 +203,8 @@ Bytes with_word(std::size_t at, std::uint32_t value) {
 TEST(Mat, RefusesHeadsThatDoNotHoldTogether) {
   EXPECT_EQ(arrays_of(with_word(0, 14)).size(), 1U);
   EXPECT_THAT(refusal(with_word(0, 6)), HasSubstr("expected an array"));
-  EXPECT_THAT(refusal(with_word(4, 60)), HasSubstr("larger than the one around it"));
+  EXPECT_THAT(refusal(with_word(4, 60)), HasSubstr("more values than the array around them has bytes"));
+  EXPECT_THAT(refusal(with_word(4, 20)), HasSubstr("larger than the one around it"));
   EXPECT_THROW(arrays_of(with_word(4, 4000)), FileFormatError);
   EXPECT_THAT(refusal(with_word(8, 5)), HasSubstr("array flags of type 5"));
   EXPECT_THAT(refusal(with_word(28, 400)), HasSubstr("extents of 400 bytes"));
@@ -234,11 +237,17 @@ TEST(Mat, RefusesCompressedDataThatAreDamagedCutOrFollowed) {
   longer.resize(longer.size() + 5000, 0);
   EXPECT_THAT(refusal(packed_file(longer, 0, {})), HasSubstr("surplus compressed data"));
   Bytes damaged = packed_file(plain, 0, {});
+  int refused = 0;
   for (std::size_t at = 128 + 8; at < damaged.size(); ++at) {
     damaged[at] ^= 0x10;
-    EXPECT_THROW(arrays_of(damaged), FileFormatError) << at;
+    try {
+      EXPECT_EQ(arrays_of(damaged), (std::vector<Found>{{"v", {1, 3}, {1, 2, 3}}})) << at;  // padding means nothing
+    } catch (const FileFormatError&) {
+      ++refused;
+    }
     damaged[at] ^= 0x10;
   }
+  EXPECT_GE(refused, static_cast<int>(damaged.size()) - 128 - 8 - 1);
 }
 
 }  // namespace

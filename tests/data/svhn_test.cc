@@ -20,7 +20,7 @@ std::uint8_t value_at(std::size_t n, std::size_t y, std::size_t x, std::size_t c
   return static_cast<std::uint8_t>(n * 101 + y * 7 + x * 3 + colour * 50);
 }
 
-void write_mat(const std::string& path, std::size_t first, const std::vector<double>& labels, bool labels_first = false,
+void write_mat(const std::string& path, std::size_t first, std::vector<double> labels, bool labels_first = false,
                std::size_t images = 0, std::size_t side = 32) {
   if (images == 0) images = labels.size();
   Bytes values(side * 32 * 3 * images);
