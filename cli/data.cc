@@ -25,10 +25,16 @@ ExitCode list(const Arguments& arguments) {
       JsonLine line;
       line.text("name", row.name).text("description", row.description).text("shape", row.shape);
       line.integer("train", row.train).integer("test", row.test).integer("classes", row.classes);
-      fmt::print("{}\n", line.boolean("generated", row.generated).text("location", row.location).str());
+      fmt::print("{}\n", line.boolean("generated", row.generated)
+                             .boolean("prepared", row.prepared)
+                             .text("location", row.location)
+                             .str());
     } else {
-      fmt::print("{:<8} {:<9} {:>6} + {:<6} {}\n{:8} {}\n", row.name, row.shape, row.train, row.test, row.description,
-                 "", row.location.empty() ? "not here; get it with: dyadic data get " + row.name : row.location);
+      fmt::print(
+          "{:<16} {:<9} {:>6} + {:<6} {}\n{:16} {}\n", row.name, row.shape, row.train, row.test, row.description, "",
+          row.location.empty() ? fmt::format("not here; {} it with: dyadic data {} {}", row.prepared ? "make" : "get",
+                                             row.prepared ? "make" : "get", row.name)
+                               : row.location);
     }
   }
   return ExitCode::done;
@@ -59,7 +65,7 @@ ExitCode make(const Arguments& arguments) {
   const std::uint64_t number = seed ? static_cast<std::uint64_t>(*seed) : kDigitSeed;
   const std::string directory = make_data(arguments.positionals[1], arguments.data, number, arguments.out);
   if (arguments.json) fmt::print("{}\n", JsonLine().text("directory", directory).str());
-  else if (!arguments.quiet) fmt::print("{}: made from seed {}\n", directory, number);
+  else if (!arguments.quiet) fmt::print("{}: made\n", directory);
   return ExitCode::done;
 }
 
@@ -89,7 +95,9 @@ ExitCode check(const Arguments& arguments) {
   } else {
     for (const CheckedFile& file : result.files) {
       fmt::print("{}: {} bytes, {}\n", file.name, file.bytes,
-                 file.published ? "as published" : "not the published bytes, sha256 " + file.sha256);
+                 file.published  ? "as published"
+                 : file.is_known ? "not the published bytes, sha256 " + file.sha256
+                                 : "no published hash to compare with, sha256 " + file.sha256);
     }
     fmt::print("train labels {}\ntest labels  {}\n", histogram_json(result.train_histogram),
                histogram_json(result.test_histogram));

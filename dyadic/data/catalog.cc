@@ -63,7 +63,7 @@ std::vector<DataListing> list_data(const std::string& directory) {
   for (const DataSetRow& row : data_set_table()) {
     listings.push_back({row.name, row.description, fmt::format("{}", fmt::join(row.shape, "x")), row.train_count,
                         row.test_count, row.classes, row.generate != nullptr,
-                        location_of(row, data_directory(directory))});
+                        row.generate == nullptr && row.make != nullptr, location_of(row, data_directory(directory))});
   }
   return listings;
 }
@@ -113,7 +113,8 @@ std::string make_data(const std::string& name, const std::string& directory, std
 
 void write_sample_page(const std::string& name, const std::string& directory, const std::string& png_path) {
   const DataSet set = load_dataset(name, directory);
-  const std::vector<std::uint8_t> png = png_bytes(sample_page(set.train, 20, 20), 16);
+  const bool is_colour = set.train.shape.back() == 3;
+  const std::vector<std::uint8_t> png = png_bytes(sample_page(set.train, is_colour ? 16 : 20, is_colour ? 6 : 20), 16);
   write_file_atomically(png_path, std::as_bytes(std::span(png)));
 }
 

@@ -19,7 +19,8 @@ struct DataListing {
   std::int64_t test = 0;
   int classes = 0;
   bool generated = false;
-  std::string location;  // the directory its files were found in, "generated on demand", or empty: not here
+  bool prepared = false;  // made from another set by `data make`
+  std::string location;   // the directory its files were found in, "generated on demand", or empty: not here
 };
 
 /// All data sets, and where they are below `directory` (the user's --data, or empty).
@@ -42,7 +43,8 @@ std::vector<FetchedFile> get_data(const std::string& name, const std::string& di
 std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed,
                       const std::string& out = {});
 
-/// A page of the first 20 x 20 training images as a PNG of 16 greys. Throws as load_dataset does, IoError.
+/// A page of the first training images, 20 x 20 grey ones or 16 x 6 in colour, as a PNG of 16 levels. Throws as
+/// load_dataset does, IoError.
 void write_sample_page(const std::string& name, const std::string& directory, const std::string& png_path);
 
 struct CheckedFile {

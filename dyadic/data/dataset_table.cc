@@ -9,12 +9,16 @@
 #include "dyadic/data/digits.h"
 #include "dyadic/data/find_files.h"
 #include "dyadic/data/idx_files.h"
+#include "dyadic/data/prepared.h"
+#include "dyadic/data/scenes.h"
+#include "dyadic/data/svhn.h"
 
 namespace dyadic {
 
 namespace {
 
 DataSet generate_digits_of(std::uint64_t seed) { return generate_digits_set(seed); }
+DataSet generate_scenes_of(std::uint64_t seed) { return generate_scenes_set(seed); }
 
 }  // namespace
 
@@ -106,6 +110,71 @@ std::span<const DataSetRow> data_set_table() {
        .load = load_cifar10,
        .generate = nullptr,
        .make = nullptr,
+       .contents = cifar_contents},
+      {.name = "cifar10-whitened",
+       .description = "CIFAR-10, contrast normalised and ZCA whitened, as float32 values",
+       .shape = {kCifarSide, kCifarSide, 3},
+       .classes = 10,
+       .train_count = kCifarTrainBatches * kCifarBatch,
+       .test_count = kCifarBatch,
+       .files = {},
+       .downloads = {},
+       .mirrors = {},
+       .find = find_prepared,
+       .load = load_cifar10_whitened,
+       .generate = nullptr,
+       .make = make_cifar10_whitened,
+       .contents = nullptr},
+      {.name = "svhn",
+       .description = "Street View House Numbers, cropped digits, train and extra (Netzer et al. 2011)",
+       .shape = {32, 32, 3},
+       .classes = 10,
+       .train_count = 604388,
+       .test_count = 26032,
+       // extra_32x32.mat is optional, so it is not listed; only the packed bytes have published hashes.
+       .files = {{"train_32x32.mat", 182040794, ""}, {"test_32x32.mat", 64275384, ""}},
+       .downloads = {{"train_32x32.mat", 182040794, "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"},
+                     {"test_32x32.mat", 64275384, "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"},
+                     {"extra_32x32.mat", 1329278602,
+                      "a133a4beb38a00fcdda90c9489e0c04f900b660ce8a316a5e854838379a71eb3"}},
+       .mirrors = {"http://ufldl.stanford.edu/housenumbers/"},
+       .find = find_svhn,
+       .load = load_svhn,
+       .generate = nullptr,
+       .make = nullptr,
+       .contents = nullptr},
+      {.name = "svhn-lcn",
+       .description = "SVHN, contrast normalised as a whole and locally, as float32 values",
+       .shape = {32, 32, 3},
+       .classes = 10,
+       .train_count = 604388,
+       .test_count = 26032,
+       .files = {},
+       .downloads = {},
+       .mirrors = {},
+       .find = find_prepared,
+       .load = load_svhn_lcn,
+       .generate = nullptr,
+       .make = make_svhn_lcn,
+       .contents = nullptr},
+      {.name = "scenes",
+       .description = "generated 32x32 colour scenes: a digit before a textured ground, from a seed",
+       .shape = {kSceneSide, kSceneSide, 3},
+       .classes = 10,
+       .train_count = kSceneTrainCount,
+       .test_count = kSceneTestCount,
+       .files = {{"data_batch_1.bin", 30730000, ""},
+                 {"data_batch_2.bin", 30730000, ""},
+                 {"data_batch_3.bin", 30730000, ""},
+                 {"data_batch_4.bin", 30730000, ""},
+                 {"data_batch_5.bin", 30730000, ""},
+                 {"test_batch.bin", 30730000, ""}},
+       .downloads = {},
+       .mirrors = {},
+       .find = find_scenes,
+       .load = load_or_generate_scenes,
+       .generate = generate_scenes_of,
+       .make = make_scenes,
        .contents = cifar_contents},
   };
   return kTable;

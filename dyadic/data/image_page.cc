@@ -28,7 +28,7 @@ int bits_for(int levels) {
   for (const int bits : {1, 2, 4, 8}) {
     if (levels == 1 << bits) return bits;
   }
-  throw UsageError("PNG: " + std::to_string(levels) + " grey levels: 2, 4, 16 or 256 can be written");
+  throw UsageError("PNG: " + std::to_string(levels) + " levels: 2, 4, 16 or 256 can be written");
 }
 
 std::vector<std::uint8_t> deflated(const std::vector<std::uint8_t>& raw) {
@@ -43,37 +43,35 @@ std::vector<std::uint8_t> deflated(const std::vector<std::uint8_t>& raw) {
 
 }  // namespace
 
-GreyPage sample_page(const ImageSet& set, std::int64_t across, std::int64_t down) {
-  if (set.shape.size() != 3 || set.shape[2] != 1 || across < 1 || down < 1 || set.count() < across * down) {
+Page sample_page(const ImageSet& set, std::int64_t across, std::int64_t down) {
+  const bool is_image = set.shape.size() == 3 && (set.shape[2] == 1 || set.shape[2] == 3) && !set.is_float();
+  if (!is_image || across < 1 || down < 1 || set.count() < across * down) {
     throw ShapeError(set.name + ": a page of " + std::to_string(across) + " x " + std::to_string(down) +
-                     " needs as many one-channel images, found " + std::to_string(set.count()) + " of shape " +
-                     shape_text(set.shape));
+                     " needs as many images of bytes in one or three channels, found " + std::to_string(set.count()) +
+                     " of shape " + shape_text(set.shape));
   }
   const std::int64_t height = set.shape[0];
   const std::int64_t width = set.shape[1];
-  GreyPage page{down * height, across * width, {}};
-  page.pixels.resize(static_cast<std::size_t>(page.rows * page.columns));
+  const std::int64_t channels = set.shape[2];
+  Page page{down * height, across * width, {}, channels};
+  page.pixels.resize(static_cast<std::size_t>(page.rows * page.columns * channels));
   for (std::int64_t i = 0; i < across * down; ++i) {
     const auto image = set.example(i);
     for (std::int64_t y = 0; y < height; ++y) {
-      for (std::int64_t x = 0; x < width; ++x) {
-        const std::int64_t to = (i / across * height + y) * page.columns + i % across * width + x;
-        page.pixels[static_cast<std::size_t>(to)] =
-            static_cast<std::uint8_t>(255 - image[static_cast<std::size_t>(y * width + x)]);
+      for (std::int64_t x = 0; x < width * channels; ++x) {
+        const std::int64_t to = ((i / across * height + y) * page.columns + i % across * width) * channels + x;
+        const int value = image[static_cast<std::size_t>(y * width * channels + x)];
+        page.pixels[static_cast<std::size_t>(to)] = static_cast<std::uint8_t>(channels == 1 ? 255 - value : value);
       }
     }
   }
   return page;
 }
 
-std::vector<std::uint8_t> png_bytes(const GreyPage& page, int levels) {
-  const int bits = bits_for(levels);
-  std::vector<std::uint8_t> header;
-  append_word(header, static_cast<std::uint32_t>(page.columns));
-  append_word(header, static_cast<std::uint32_t>(page.rows));
-  header.push_back(static_cast<std::uint8_t>(bits));
-  header.insert(header.end(), {0, 0, 0, 0});  // grey, deflate, adaptive filters, not interlaced
+namespace {
 
+/// Rows of packed grey levels.
+std::vector<std::uint8_t> grey_lines(const Page& page, int bits, int levels) {
   std::vector<std::uint8_t> raw;
   for (std::int64_t y = 0; y < page.rows; ++y) {
     raw.push_back(0);  // this row: no filter
@@ -89,6 +87,36 @@ std::vector<std::uint8_t> png_bytes(const GreyPage& page, int levels) {
       raw.back() = static_cast<std::uint8_t>(raw.back() | level << free_bits);
     }
   }
+  return raw;
+}
+
+std::vector<std::uint8_t> colour_lines(const Page& page, int levels) {
+  std::vector<std::uint8_t> raw;
+  const std::int64_t width = page.columns * page.channels;
+  for (std::int64_t y = 0; y < page.rows; ++y) {
+    raw.push_back(0);  // this row: no filter
+    for (std::int64_t x = 0; x < width; ++x) {
+      const int value = page.pixels[static_cast<std::size_t>(y * width + x)];
+      raw.push_back(static_cast<std::uint8_t>((value * (levels - 1) + 127) / 255 * 255 / (levels - 1)));
+    }
+  }
+  return raw;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> png_bytes(const Page& page, int levels) {
+  constexpr std::uint8_t kGrey = 0;
+  constexpr std::uint8_t kColour = 2;
+  const int bits = bits_for(levels);
+  const bool is_grey = page.channels == 1;
+  std::vector<std::uint8_t> header;
+  append_word(header, static_cast<std::uint32_t>(page.columns));
+  append_word(header, static_cast<std::uint32_t>(page.rows));
+  header.push_back(static_cast<std::uint8_t>(is_grey ? bits : 8));
+  header.push_back(is_grey ? kGrey : kColour);
+  header.insert(header.end(), {0, 0, 0});  // deflate, adaptive filters, not interlaced
+  const std::vector<std::uint8_t> raw = is_grey ? grey_lines(page, bits, levels) : colour_lines(page, levels);
 
   std::vector<std::uint8_t> png = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
   append_chunk(png, "IHDR", header);

@@ -12,8 +12,8 @@
 
 namespace dyadic {
 
-/// No entry may declare more: 16 GiB.
-inline constexpr std::int64_t kMostTarBytes = std::int64_t{1} << 34;
+/// No entry may declare more: 4 GiB.
+inline constexpr std::int64_t kMostTarBytes = std::int64_t{1} << 32;
 
 struct TarEntry {
   std::string name;

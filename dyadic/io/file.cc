@@ -134,6 +134,44 @@ void write_file_atomically(const std::string& path, std::string_view text) {
   write_file_atomically(path, as_bytes(text));
 }
 
+struct AtomicFile::State {
+  explicit State(const std::string& target)
+      : path(target), directory(directory_of(target), O_RDONLY | O_DIRECTORY), temporary(directory_of(target)) {}
+  std::string path;
+  FileDescriptor directory;
+  TemporaryFile temporary;
+};
+
+AtomicFile::AtomicFile(const std::string& path) {
+  try {
+    state_ = std::make_unique<State>(path);
+  } catch (const Error& error) {
+    throw IoError(path + ": writing failed: " + error.what());
+  }
+}
+AtomicFile::AtomicFile(AtomicFile&&) noexcept = default;
+AtomicFile::~AtomicFile() = default;
+
+void AtomicFile::append(std::span<const std::byte> bytes) { state_->temporary.file().write_all(bytes); }
+
+void AtomicFile::overwrite(std::int64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(state_->temporary.file().number(), bytes.data(), bytes.size(), offset);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw IoError(system_error_text(state_->path, "write"));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += written;
+  }
+}
+
+void AtomicFile::commit() {
+  state_->temporary.file().sync();
+  state_->temporary.file().close();
+  state_->temporary.rename_to(state_->path);
+  sync_open_directory(state_->directory);
+  state_->directory.close();
+}
+
 void make_directories(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

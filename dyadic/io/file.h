@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,24 @@ std::string read_text_file(const std::string& path, std::int64_t cap = std::int6
 /// cannot be renamed over and are written in place. Throws IoError.
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
 void write_file_atomically(const std::string& path, std::string_view text);
+
+/// The same for a file that is written piece by piece: nothing is seen under `path` before commit(). Uncommitted, it
+/// leaves nothing behind. All members throw IoError.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::string& path);
+  AtomicFile(AtomicFile&&) noexcept;
+  ~AtomicFile();
+
+  void append(std::span<const std::byte> bytes);
+  /// Replaces bytes that were appended before.
+  void overwrite(std::int64_t offset, std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// Makes a directory, parents included, and syncs it. Throws IoError.
 void make_directories(const std::string& path);

@@ -44,9 +44,21 @@ std::int64_t data_bytes(const Shape& shape, int bits) {
   return total / 8;
 }
 
-std::string header_text(const SafetensorsFile& file, std::string_view digits) {
-  std::map<std::string, std::string> metadata = file.metadata;
-  metadata[std::string(kChecksumKey)] = digits;
+std::vector<TensorView> views_of(const SafetensorsFile& file) {
+  std::vector<TensorView> views;
+  for (const StoredTensor& tensor : file.tensors) {
+    views.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.bytes});
+  }
+  return views;
+}
+
+std::int64_t bytes_of(const TensorView& tensor) { return data_bytes(tensor.shape, dtype_bits(tensor.dtype)); }
+
+/// The header with the digits of the checksum zeroed. Throws UsageError: what cannot be read must not be written.
+std::string header_text(std::map<std::string, std::string> metadata, const std::vector<TensorView>& tensors) {
+  if (!metadata.emplace(kChecksumKey, std::string(kChecksumDigits, '0')).second) {
+    throw UsageError("safetensors: the metadata key \"sha256\" belongs to the checksum");
+  }
   std::string header = "{" + json_string(kMetadataKey) + ":{";
   const char* separator = "";
   for (const auto& [key, value] : metadata) {
@@ -55,8 +67,12 @@ std::string header_text(const SafetensorsFile& file, std::string_view digits) {
   }
   header += "}";
   std::int64_t offset = 0;
-  for (const StoredTensor& tensor : file.tensors) {
-    const auto end = offset + static_cast<std::int64_t>(tensor.bytes.size());
+  std::set<std::string_view> names = {kMetadataKey};
+  for (const TensorView& tensor : tensors) {
+    const std::string where = "safetensors: " + tensor_text(tensor.name) + ": ";
+    if (!names.insert(tensor.name).second) throw UsageError(where + "the name is taken");
+    if (dtype_bits(tensor.dtype) == 0) throw UsageError(where + "unknown dtype " + quoted_for_message(tensor.dtype));
+    const std::int64_t end = offset + bytes_of(tensor);
     std::string extents;
     for (const std::int64_t extent : tensor.shape) extents += (extents.empty() ? "" : ",") + std::to_string(extent);
     header += "," + json_string(tensor.name) + ":{\"dtype\":" + json_string(tensor.dtype) + ",\"shape\":[" + extents +
@@ -65,26 +81,18 @@ std::string header_text(const SafetensorsFile& file, std::string_view digits) {
   }
   header += "}";
   header.resize((header.size() + kHeaderAlignment - 1) / kHeaderAlignment * kHeaderAlignment, ' ');
+  if (header.size() > kMaxHeaderBytes) {
+    throw UsageError("safetensors: a header of " + std::to_string(header.size()) + " bytes; the format allows " +
+                     std::to_string(kMaxHeaderBytes));
+  }
   return header;
 }
 
-/// Throws UsageError: what cannot be read must not be written.
-void check_writable(const SafetensorsFile& file) {
-  if (file.metadata.contains(std::string(kChecksumKey))) {
-    throw UsageError("safetensors: the metadata key \"sha256\" belongs to the checksum");
-  }
-  std::set<std::string_view> names = {kMetadataKey};
-  for (const StoredTensor& tensor : file.tensors) {
-    const std::string where = "safetensors: " + tensor_text(tensor.name) + ": ";
-    if (!names.insert(tensor.name).second) throw UsageError(where + "the name is taken");
-    const int bits = dtype_bits(tensor.dtype);
-    if (bits == 0) throw UsageError(where + "unknown dtype " + quoted_for_message(tensor.dtype));
-    const std::int64_t expected = data_bytes(tensor.shape, bits);
-    if (expected != static_cast<std::int64_t>(tensor.bytes.size())) {
-      throw UsageError(where + std::to_string(tensor.bytes.size()) + " bytes given, " + tensor.dtype + " of shape " +
-                       shape_text(tensor.shape) + " takes " + std::to_string(expected));
-    }
-  }
+std::array<std::byte, kLengthBytes> length_bytes(std::string_view header) {
+  const std::uint64_t length = header.size();
+  std::array<std::byte, kLengthBytes> bytes{};
+  std::memcpy(bytes.data(), &length, kLengthBytes);
+  return bytes;
 }
 
 /// SHA-256 of a file whose header has these digits zeroed.
@@ -109,24 +117,24 @@ std::size_t find_digits(std::string_view header) {
   return digits;
 }
 
-/// Throws FileFormatError unless `header` holds the checksum entry once, as serialize_safetensors() writes it, with the
-/// right value.
-void check_checksum(std::span<const std::byte> length, std::string_view header, std::span<const std::byte> data,
-                    const std::string& path) {
+/// The checksum. Throws FileFormatError unless `header` holds its entry once, as it is written here, with the right
+/// value.
+std::string verified_checksum(std::span<const std::byte> length, std::string_view header,
+                              std::span<const std::byte> data, const std::string& path) {
   const std::size_t at = find_digits(header);
   if (at == std::string_view::npos || header.size() - at <= kChecksumDigits || header[at + kChecksumDigits] != '"') {
     throw FileFormatError(path + ": no \"sha256\" in the metadata; the file is damaged or was not written by dyadic");
   }
   std::string zeroed(header);
   zeroed.replace(at, kChecksumDigits, kChecksumDigits, '0');
-  const std::string actual = checksum_of(length, zeroed, data);
+  std::string actual = checksum_of(length, zeroed, data);
   const std::string_view stored = header.substr(at, kChecksumDigits);
-  if (stored == actual) return;
+  if (stored == actual) return actual;
   throw FileFormatError(path + ": damaged: its SHA-256 is " + actual + ", the file says " + quoted_for_message(stored));
 }
 
 struct Entry {
-  StoredTensor tensor;
+  TensorView tensor;
   std::int64_t begin = 0;
   std::int64_t end = 0;
 };
@@ -226,18 +234,25 @@ int dtype_bits(std::string_view dtype) {
   return found == kDtypes.end() ? 0 : found->second;
 }
 
+const TensorView* SafetensorsView::find(std::string_view name) const {
+  const auto found = std::ranges::find(tensors, name, &TensorView::name);
+  return found == tensors.end() ? nullptr : &*found;
+}
+
 std::vector<std::byte> serialize_safetensors(const SafetensorsFile& file) {
-  check_writable(file);
-  std::string header = header_text(file, std::string(kChecksumDigits, '0'));
-  if (header.size() > kMaxHeaderBytes) {
-    throw UsageError("safetensors: a header of " + std::to_string(header.size()) + " bytes; the format allows " +
-                     std::to_string(kMaxHeaderBytes));
-  }
+  std::string header = header_text(file.metadata, views_of(file));
   std::size_t data_size = 0;
-  for (const StoredTensor& tensor : file.tensors) data_size += tensor.bytes.size();
+  for (const StoredTensor& tensor : file.tensors) {
+    const std::int64_t expected = data_bytes(tensor.shape, dtype_bits(tensor.dtype));
+    if (expected != static_cast<std::int64_t>(tensor.bytes.size())) {
+      throw UsageError("safetensors: " + tensor_text(tensor.name) + ": " + std::to_string(tensor.bytes.size()) +
+                       " bytes given, " + tensor.dtype + " of shape " + shape_text(tensor.shape) + " takes " +
+                       std::to_string(expected));
+    }
+    data_size += tensor.bytes.size();
+  }
   std::vector<std::byte> bytes(kLengthBytes + header.size() + data_size);
-  const std::uint64_t length = header.size();
-  std::memcpy(bytes.data(), &length, kLengthBytes);
+  std::ranges::copy(length_bytes(header), bytes.begin());
   std::size_t at = kLengthBytes + header.size();
   for (const StoredTensor& tensor : file.tensors) {
     std::ranges::copy(tensor.bytes, bytes.begin() + static_cast<std::ptrdiff_t>(at));
@@ -250,7 +265,46 @@ std::vector<std::byte> serialize_safetensors(const SafetensorsFile& file) {
   return bytes;
 }
 
-SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& path, Checksum checksum) {
+struct SafetensorsWriter::State {
+  AtomicFile file;
+  Sha256 hash = {};
+  std::size_t digits_at = 0;  // in the file
+  std::int64_t left = 0;      // bytes that append() still has to bring
+};
+
+SafetensorsWriter::SafetensorsWriter(const std::string& path, const std::map<std::string, std::string>& metadata,
+                                     const std::vector<TensorView>& tensors) {
+  const std::string header = header_text(metadata, tensors);
+  state_ = std::make_unique<State>(AtomicFile(path));
+  state_->digits_at = kLengthBytes + find_digits(header);
+  const auto length = length_bytes(header);
+  for (const std::span<const std::byte> part : {std::span<const std::byte>(length), std::as_bytes(std::span(header))}) {
+    state_->hash.update(part.data(), part.size());
+    state_->file.append(part);
+  }
+  for (const TensorView& tensor : tensors) state_->left += bytes_of(tensor);
+}
+
+SafetensorsWriter::~SafetensorsWriter() = default;
+
+void SafetensorsWriter::append(std::span<const std::byte> bytes) {
+  if (static_cast<std::int64_t>(bytes.size()) > state_->left) {
+    throw UsageError("safetensors: " + std::to_string(bytes.size()) + " bytes given where " +
+                     std::to_string(state_->left) + " are left");
+  }
+  state_->hash.update(bytes.data(), bytes.size());
+  state_->file.append(bytes);
+  state_->left -= static_cast<std::int64_t>(bytes.size());
+}
+
+void SafetensorsWriter::commit() {
+  if (state_->left != 0) throw UsageError("safetensors: " + std::to_string(state_->left) + " bytes are missing");
+  const std::string digits = state_->hash.hex();
+  state_->file.overwrite(static_cast<std::int64_t>(state_->digits_at), std::as_bytes(std::span(digits)));
+  state_->file.commit();
+}
+
+SafetensorsView view_safetensors(std::span<const std::byte> bytes, const std::string& path, Checksum checksum) {
   if (bytes.size() < kLengthBytes) {
     throw FileFormatError(path + ": " + std::to_string(bytes.size()) + " bytes are too short for a safetensors file");
   }
@@ -263,9 +317,11 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
   const auto header_size = static_cast<std::size_t>(length);
   const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, header_size);
   const std::span<const std::byte> data = bytes.subspan(kLengthBytes + header_size);
-  if (checksum == Checksum::required) check_checksum(bytes.first(kLengthBytes), header, data, path);
 
-  SafetensorsFile file;
+  SafetensorsView file;
+  if (checksum == Checksum::required) {
+    file.sha256 = verified_checksum(bytes.first(kLengthBytes), header, data, path);
+  }
   std::vector<Entry> entries;
   for (const auto& [name, value] : parse_header(header, path).members) {
     if (name == kMetadataKey) {
@@ -282,10 +338,19 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
     throw FileFormatError(path + ": \"sha256\" is in the header, but not in its __metadata__");
   }
   for (Entry& entry : entries) {
-    const auto part =
+    entry.tensor.bytes =
         data.subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(entry.end - entry.begin));
-    entry.tensor.bytes.assign(part.begin(), part.end());
     file.tensors.push_back(std::move(entry.tensor));
+  }
+  return file;
+}
+
+SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& path, Checksum checksum) {
+  SafetensorsView view = view_safetensors(bytes, path, checksum);
+  SafetensorsFile file{.metadata = std::move(view.metadata), .tensors = {}};
+  for (TensorView& tensor : view.tensors) {
+    file.tensors.push_back({std::move(tensor.name), std::move(tensor.dtype), std::move(tensor.shape),
+                            std::vector<std::byte>(tensor.bytes.begin(), tensor.bytes.end())});
   }
   return file;
 }

@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,24 @@ enum class Checksum {
   ignored,   // a file of somebody else: "sha256", if there, is metadata like any other
 };
 
+/// A tensor where it lies in a file's bytes.
+struct TensorView {
+  std::string name;
+  std::string dtype;
+  Shape shape;
+  std::span<const std::byte> bytes = {};
+};
+
+/// A file looked at in place, for those that are too large to copy.
+struct SafetensorsView {
+  std::map<std::string, std::string> metadata;  // as in SafetensorsFile
+  std::vector<TensorView> tensors;              // in the order of their data
+  std::string sha256;                           // the checksum, verified; empty if it was ignored
+
+  /// nullptr if there is none.
+  [[nodiscard]] const TensorView* find(std::string_view name) const;
+};
+
 /// Bits of one element; 0 for an unknown dtype.
 int dtype_bits(std::string_view dtype);
 
@@ -56,6 +75,31 @@ int dtype_bits(std::string_view dtype);
 /// `file` is not one that parse_safetensors() accepts: duplicate or reserved names, unknown dtype, bytes that do not
 /// fit the shape.
 std::vector<std::byte> serialize_safetensors(const SafetensorsFile& file);
+
+/// A file written piece by piece, for data that do not fit in memory. It is there whole or not at all, as with
+/// write_file_atomically(), and has the bytes that serialize_safetensors() would give.
+class SafetensorsWriter {
+ public:
+  /// `tensors` say name, dtype and shape. Throws UsageError as serialize_safetensors() does, IoError.
+  SafetensorsWriter(const std::string& path, const std::map<std::string, std::string>& metadata,
+                    const std::vector<TensorView>& tensors);
+  ~SafetensorsWriter();
+  SafetensorsWriter(const SafetensorsWriter&) = delete;
+  SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
+
+  /// The next bytes of the data, all tensors one after the other. Throws UsageError for too many, IoError.
+  void append(std::span<const std::byte> bytes);
+  /// Puts the file in its place. Throws UsageError unless all bytes are there, IoError.
+  void commit();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Looks at a file's bytes, which must outlive the view. Throws as parse_safetensors() does.
+SafetensorsView view_safetensors(std::span<const std::byte> bytes, const std::string& path,
+                                 Checksum checksum = Checksum::required);
 
 /// Throws FileFormatError naming `path`, the tensor, what is wrong and where.
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& path,

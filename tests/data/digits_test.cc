@@ -152,7 +152,7 @@ TEST(Digits, LookLikeThePageInTheDocs) {
   const test::Bytes shown = test::read_bytes(DYADIC_SOURCE_DIR "/docs/images/digits.png");
   ASSERT_GT(shown.size(), 100U);
   ASSERT_LT(shown.size(), 60000U);
-  const GreyPage page = sample_page(generate_digits(DigitPart::train, 400, kDigitSeed), 20, 20);
+  const Page page = sample_page(generate_digits(DigitPart::train, 400, kDigitSeed), 20, 20);
   EXPECT_EQ(scan_lines(shown), scan_lines(png_bytes(page, 16)));
 }
 

@@ -49,7 +49,7 @@ Bytes unpacked(const Bytes& packed) {
 }
 
 TEST(ImagePage, PlacesImagesInReadingOrderDarkOnWhite) {
-  const GreyPage page = sample_page(four_tiny_images(), 2, 2);
+  const Page page = sample_page(four_tiny_images(), 2, 2);
   EXPECT_EQ(page.rows, 2);
   EXPECT_EQ(page.columns, 4);
   EXPECT_EQ(page.pixels, (Bytes{255, 0, 245, 235, 225, 215, 205, 195}));
@@ -63,8 +63,22 @@ TEST(ImagePage, NeedsEnoughImagesOfOneChannel) {
   EXPECT_THROW(sample_page(colour, 1, 1), ShapeError);
 }
 
+TEST(ImagePage, ShowsColoursAsTheyAre) {
+  ImageSet set = four_tiny_images();
+  set.shape = {1, 1, 3};
+  set.labels = {0, 1};
+  set.pixels = {10, 20, 30, 40, 50, 255};
+  const Page page = sample_page(set, 2, 1);
+  EXPECT_EQ(page.channels, 3);
+  EXPECT_EQ(page.columns, 2);
+  EXPECT_EQ(page.pixels, set.pixels);
+  const auto parts = chunks(png_bytes(page, 16));
+  EXPECT_EQ(parts[0].second, (Bytes{0, 0, 0, 2, 0, 0, 0, 1, 8, 2, 0, 0, 0}));
+  EXPECT_EQ(unpacked(parts[1].second), (Bytes{0, 17, 17, 34, 34, 51, 255}));
+}
+
 TEST(Png, HoldsThePixelsItWasGiven) {
-  const GreyPage page = sample_page(four_tiny_images(), 2, 2);
+  const Page page = sample_page(four_tiny_images(), 2, 2);
   const auto parts = chunks(png_bytes(page));
   ASSERT_EQ(parts.size(), 3U);
   EXPECT_EQ(parts[0].first, "IHDR");
@@ -75,7 +89,7 @@ TEST(Png, HoldsThePixelsItWasGiven) {
 }
 
 TEST(Png, PacksFewGreyLevelsAndRoundsToTheNearest) {
-  const GreyPage page{2, 3, {0, 255, 130, 16, 8, 9}};
+  const Page page{2, 3, {0, 255, 130, 16, 8, 9}};
   const auto parts = chunks(png_bytes(page, 16));
   EXPECT_EQ(parts[0].second[8], 4);
   // 255 / 15 = 17 to a level: 130 is 7.6 levels, 16 and 9 are nearest to 17, 8 to 0; half-filled bytes end in zeros.

@@ -1,0 +1,121 @@
+#include "dyadic/data/whitening.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "dyadic/base/error.h"
+#include "dyadic/base/parallel.h"
+#include "dyadic/base/sha256.h"
+#include "dyadic/data/contrast.h"
+#include "dyadic/data/scenes.h"
+
+namespace dyadic {
+namespace {
+
+/// Scenes cut down to 8 x 8 pixels: neighbours correlate, as in photographs.
+ImageSet small_images(std::int64_t count, ScenePart part = ScenePart::train) {
+  const ImageSet full = generate_scenes(part, count, 1);
+  ImageSet set;
+  set.name = "small";
+  set.shape = {8, 8, 3};
+  set.classes = 10;
+  set.labels = full.labels;
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::size_t y = 12; y < 20; ++y) {
+      const auto row = full.example(i).subspan((y * 32 + 12) * 3, 24);
+      set.pixels.insert(set.pixels.end(), row.begin(), row.end());
+    }
+  }
+  return set;
+}
+
+constexpr std::size_t kSize = 192;
+using Square = std::vector<double>;
+
+/// Covariance of `count` examples of kSize values.
+Square covariance(const std::vector<double>& values, std::size_t count) {
+  std::vector<double> mean(kSize, 0.0);
+  for (std::size_t i = 0; i < values.size(); ++i) mean[i % kSize] += values[i] / static_cast<double>(count);
+  Square result(kSize * kSize, 0.0);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t a = 0; a < kSize; ++a) {
+      const double left = (values[i * kSize + a] - mean[a]) / static_cast<double>(count);
+      for (std::size_t b = 0; b < kSize; ++b) result[a * kSize + b] += left * (values[i * kSize + b] - mean[b]);
+    }
+  }
+  return result;
+}
+
+std::vector<float> whitened(const Whitening& whitening, const ImageSet& set) {
+  std::vector<float> out(static_cast<std::size_t>(set.count() * set.values()));
+  whitening.apply(set, 0, set.count(), out);
+  return out;
+}
+
+// y = (x - m)(C + bI)^(-1/2) has covariance C (C + bI)^(-1), so (C + bI) cov(y) = C.
+TEST(Whitening, MakesTheCovarianceTheRegularisedIdentity) {
+  constexpr std::size_t kCount = 1300;  // more than one block
+  const ImageSet train = small_images(kCount);
+  const std::vector<float> out = whitened(Whitening(train), train);
+  std::vector<double> normalised(kCount * kSize);
+  for (std::size_t i = 0; i < kCount; ++i) {
+    normalise_to_norm(train.example(static_cast<std::int64_t>(i)), 55, std::span(normalised).subspan(i * kSize, kSize));
+  }
+  Square before = covariance(normalised, kCount);
+  const Square after = covariance({out.begin(), out.end()}, kCount);
+  double largest = 0;
+  for (const double value : before) largest = std::max(largest, std::abs(value));
+  for (std::size_t a = 0; a < kSize; ++a) {
+    for (std::size_t b = 0; b < kSize; ++b) {
+      double product = 0.1 * after[a * kSize + b];
+      for (std::size_t k = 0; k < kSize; ++k) product += before[a * kSize + k] * after[k * kSize + b];
+      // Outputs are rounded to float32.
+      ASSERT_NEAR(product, before[a * kSize + b], 1e-5 * largest) << a << " " << b;
+    }
+  }
+  double trace = 0;
+  for (std::size_t a = 0; a < kSize; ++a) trace += after[a * kSize + a];
+  EXPECT_GT(trace, 0.5 * kSize);
+  EXPECT_LE(trace, kSize);
+}
+
+// The bits are part of what a result was measured on: change this hash only on purpose.
+TEST(Whitening, GivesTheSameBitsForAnyThreadsAndCompiler) {
+  const int before = thread_count();
+  const ImageSet train = small_images(300);
+  const ImageSet other = small_images(40, ScenePart::test);
+  for (const int threads : {1, 2, 5}) {
+    set_thread_count(threads);
+    const Whitening whitening(train);
+    Sha256 hash;
+    for (const ImageSet* set : {&train, &other}) {
+      const std::vector<float> out = whitened(whitening, *set);
+      hash.update(out.data(), out.size() * sizeof(float));
+    }
+    EXPECT_EQ(hash.hex(), "570ed469b004072d472ba9c3882fd1863a8364b80d3bc4ec77a53c36fffa054d") << threads;
+  }
+  set_thread_count(before);
+}
+
+TEST(Whitening, DependsOnTheTrainingSetAlone) {
+  const ImageSet train = small_images(300);
+  const ImageSet other = small_images(40, ScenePart::test);
+  const Whitening whitening(train);
+  const std::vector<float> all = whitened(whitening, other);
+  std::vector<float> one(kSize);
+  whitening.apply(other, 17, 1, one);
+  for (std::size_t i = 0; i < kSize; ++i) EXPECT_EQ(one[i], all[17 * kSize + i]);
+}
+
+TEST(Whitening, RefusesOtherShapes) {
+  const ImageSet train = small_images(20);
+  const Whitening whitening(train);
+  std::vector<float> out(kSize);
+  EXPECT_THROW(whitening.apply(train, 0, 2, out), ShapeError);
+  EXPECT_THROW(whitening.apply(generate_scenes(ScenePart::test, 1, 1), 0, 1, out), ShapeError);
+  EXPECT_THROW(Whitening(ImageSet{}), ShapeError);
+}
+
+}  // namespace
+}  // namespace dyadic
