@@ -49,6 +49,14 @@ ORDERS = """
   { name = "out", type = "dense", units = 10, init = "glorot_uniform" },
 """
 
+# No convolution: what all networks share, in roundings that step_comparison_test.py does not have.
+DENSE = """
+  { type = "dropout", keep = 0.8 },
+  { name = "h1", type = "dense", units = 24, init = "glorot_uniform", max_column_norm = 0.6 }, { type = "maxout", pieces = 2 }, { type = "dropout", keep = 0.5 },
+  { name = "h2", type = "dense", units = 12, init = "glorot_uniform", test_scale = 0.5 },
+  { name = "out", type = "dense", units = 10, init = "glorot_uniform", test_scale = 0.5 },
+"""
+
 # Rates are high, so that narrow formats have updates to round within a few steps.
 LINEAR = """learning_rate = { start = 0.5, end = 0.05, until_fraction = 0.5 }
 momentum = { start = 0.5, end = 0.7, until_fraction = 0.25 }"""
@@ -86,7 +94,7 @@ class Case:
         def keys(table):
             return "\n".join(f"{key} = {toml(value)}" for key, value in table.items())
 
-        network = {"loss": "softmax_nll", "loss_scale": "classes", "ties": "all"} | self.network
+        network = {"input": [28, 28, 1], "loss": "softmax_nll", "loss_scale": "classes", "ties": "all"} | self.network
         epochs = self.stages or "epochs = 4"
         return f"""title = "{self.name}"
 seed = 7
@@ -94,7 +102,6 @@ seed = 7
 name = "digits"
 split = {{ train = 100, valid = 40 }}
 [network]
-input = [28, 28, 1]
 layers = [{self.layers}]
 {keys(network)}
 [formats]
@@ -116,6 +123,7 @@ def toml(value):
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
+FLAT = {"input": [784]}
 FLOAT32 = formats("float32", input_format="float32")
 FLOAT16 = formats("float16:inf:rne", input_format="float16:inf:rne")
 CLIPPED = {"straight_through": "clipped"}
@@ -139,6 +147,19 @@ weight_update = "q2.20:sat:rne"
 """
 
 CASES = [
+    Case("dense, clipped", DENSE, formats("q0.10s:sat:rna", "q2.12s:sat:rna"), 12, network=FLAT | CLIPPED),
+    Case("dense, clipped two's complement", DENSE, formats("q1.10:sat:sr"), 12, network=FLAT | CLIPPED),
+    Case("dense, sr16", DENSE, formats("q2.12:sat:sr16"), 12, network=FLAT),
+    Case("dense, sr8, first ties", DENSE, formats("q2.10:sat:sr8"), 12, network=FLAT | BATCH_MEAN),
+    Case("dense, srh", DENSE, formats("q2.12s:sat:srh"), 12, network=FLAT),
+    Case("dense, float16 sr", DENSE, formats("float16:inf:sr", input_format="float16:inf:rne"), 7, network=FLAT),
+    Case("dense, float32 sr16", DENSE, formats("float32:inf:sr16", input_format="float32"), 7, network=FLAT),
+    Case("dense, dynamic, stochastic", DENSE, formats("dfx10:sat:sr", "dfx12:sat:sr16"), 15, network=FLAT,
+         ranges=ranges(2, 2, 0.01, 1)),
+    Case("dense, dynamic, clipped", DENSE, formats("dfx8:sat:rna", "dfx12:sat:sr8"), 15, network=FLAT | CLIPPED,
+         ranges=ranges(0, 2, 0.01, 1)),
+    Case("dense, master in the input gradient", DENSE, formats("q2.7:sat:rnd", "q2.12:sat:rne"), 12,
+         network=FLAT | {"input_gradient": "master"}),
     Case("FLP maxout", MAXOUT, FLOAT32, 7),
     Case("FLP geometry", GEOMETRY, FLOAT32, 6),
     Case("FLP orders, first ties", ORDERS, FLOAT32, 7, network=BATCH_MEAN),

@@ -21,6 +21,11 @@ from reference_windows import add_float32
 # Roundings of a role after its first of the step: whether their random bits go on behind the
 # first one's (z, or d_z) or start at element 0 again. `after_pool` always goes on.
 POOL_ROUNDINGS_GO_ON = False
+# Whether straight_through = "clipped" also stops gradients at saturated z of the last node.
+SOFTMAX_IS_CLIPPED = True
+# Whether a new stage rounds every stored tensor, or only those whose format text changes: the same
+# but for dfx tensors whose range has moved since they were written.
+STAGE_ROUNDS_ALL = False
 PARAMETER_NAMES = ("weight", "bias")
 
 
@@ -160,7 +165,7 @@ class Network:
         self.numbers.texts = self.recipe.texts(stage)
         for number, own in self.parameters.items():
             for role in Parameters.__dataclass_fields__:
-                if old[number, role] != self.numbers.texts[number, role]:
+                if STAGE_ROUNDS_ALL or old[number, role] != self.numbers.texts[number, role]:
                     moved = self.numbers.requantize(number, role, getattr(own, role))
                     setattr(own, role, moved)
 
@@ -272,8 +277,8 @@ class Network:
             values = np.where(z.values > 0, values, 0)
         elif operation.kind == "maxout":
             values = self.routed(z.values, values, operation.table["pieces"])
-        if self.clipped and operation.kind != "softmax":
-            values = np.where(at_limit(z), 0, values)
+        if self.clipped and (SOFTMAX_IS_CLIPPED or operation.kind != "softmax"):
+            values = np.where(at_limit(z).reshape(values.shape), 0, values)
         return self.numbers.requantize(node.number, "d_preactivation", gradient.with_values(values),
                                        self.second_index(node, state))  # fmt: skip
 

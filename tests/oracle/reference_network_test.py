@@ -374,9 +374,112 @@ def check_gradients():
     return worst
 
 
+class RoundingRecorder(numbers.Numbers):
+    """Keeps node, role, shape and first index of every rounding."""
+
+    def quantize(self, node, role, values, first=0, step=None):
+        rounded = super().quantize(node, role, values, first, step)
+        self.trace.append((node, role, rounded.values.shape, first))
+        return rounded
+
+
+def traced_step(recipe_text):
+    recipe = Recipe(recipe_text)
+    network = networks.Network(recipe)
+    network.numbers = RoundingRecorder(recipe.seed, recipe.range_settings, recipe.texts(0))
+    network.numbers.trace = []
+    rng = np.random.default_rng(5)
+    pixels = int(np.prod(recipe.network["input"]))
+    network.train_batch(rng.integers(0, 256, (4, pixels)), rng.integers(0, 10, 4), 0.5, 0.5)
+    return network, network.numbers.trace
+
+
+def check_roundings():
+    """Which roundings a step has, of what and with which random bits."""
+    text = GRADIENT_RECIPE.replace("LAYERS", GRADIENT_LAYERS[1])
+    trace = traced_step(text.replace('"float32"', '"q4.12:sat:sr8"'))[1]
+    z, pooled, y = (4, 7, 6, 6), (4, 3, 3, 6), (4, 3, 3, 3)
+    weight, bias = (6, 3, 3, 2), (6,)
+    wanted = [
+        ("weight", weight, 0), ("bias", bias, 0), ("preactivation", z, 0),
+        ("preactivation", pooled, 4 * 7 * 6 * 6), ("activation", y, 0), ("d_activation", (4, 27), 0),
+        ("d_preactivation", pooled, 4 * 7 * 6 * 6), ("d_preactivation", z, 0),
+        ("d_weight", weight, 0), ("d_bias", bias, 0), ("weight_update", weight, 0),
+        ("weight_master", weight, 0), ("bias_update", bias, 0), ("bias_master", bias, 0),
+    ]  # fmt: skip
+    assert [entry[1:] for entry in trace if entry[0] == 1] == wanted
+    return len(trace)
+
+
+def check_update():
+    """Decay and norms against the formulas, one number at a time."""
+    layers = """{ name = "c1", type = "conv2d", channels = 4, kernel = 2, init = "glorot_uniform", weight_decay = 0.25, max_norm = 0.3, max_norm_axis = "AXIS", learning_rate_scale = 0.5 },
+        { name = "out", type = "dense", units = 10, init = "glorot_uniform" }"""
+    for axis in ("output", "input"):
+        for text in ("q2.10s:sat:rna", "float32"):
+            recipe = GRADIENT_RECIPE.replace("LAYERS", layers.replace("AXIS", axis))
+            network = networks.Network(Recipe(recipe.replace('"float32"', f'"{text}"')))
+            own, form = network.parameters[1], formats.parse(text)
+
+            def rounded(value):
+                return float(form.decode(form.encode(value)))
+
+            rng = np.random.default_rng(6)
+            old, momentum, slope = (np.vectorize(rounded)(rng.normal(size=(4, 2, 2, 2)) * 0.3)
+                                    for _ in range(3))  # fmt: skip
+            network.parameters[1].weight_master = network.numbers.quantize(1, "weight_master", old)
+            network.parameters[1].weight_update = network.numbers.quantize(1, "weight_update", momentum)
+            d_bias = network.numbers.quantize(1, "d_bias", np.zeros(4))
+            gradient = network.numbers.quantize(1, "d_weight", slope)
+            network.update(network.nodes[1], gradient, d_bias, 0.1, 0.5)
+            update = {i: rounded(0.5 * momentum[i] - 0.1 * 0.5 * (slope[i] + 0.25 * old[i]))
+                      for i in np.ndindex(4, 2, 2, 2)}  # fmt: skip
+            moved = {i: rounded(old[i] + u) for i, u in update.items()}
+            for i, w in moved.items():
+                column = [moved[j] for j in moved if (j[1:] == i[1:] if axis == "output" else j[0] == i[0])]
+                norm = np.sqrt(tree([v * v for v in column]))
+                assert own.weight_update.real()[i] == update[i]
+                assert own.weight_master.real()[i] == rounded(w * (min(norm, 0.3) / (1e-7 + norm)))
+
+
+def check_clipped():
+    """Gradients stop where z is at either limit, and only there."""
+    text = GRADIENT_RECIPE.replace("LAYERS", GRADIENT_LAYERS[0]).replace('"float32"', '"q1.6:sat:rne"')
+    network = networks.Network(Recipe(text.replace('ties = "first"', 'straight_through = "clipped"')))
+    node, form = network.nodes[2], network.numbers.form(2, "preactivation")
+    state = networks.NodeState()
+    state.z = state.activation_input = numbers.Tensor(np.array([[-64, -63, -1, 0, 1, 62, 63]]), form)
+    ones = numbers.Tensor(np.ones((1, 7), dtype=np.int64), form)
+    relu, identity = (type("Operation", (), {"kind": kind}) for kind in ("relu", "identity"))
+    found = [network.activation_back(node, kind, ones, state).values.tolist() for kind in (relu, identity)]
+    assert found == [[[0, 0, 0, 0, 1, 1, 0]], [[0, 1, 1, 1, 1, 1, 0]]]
+
+
+STAGE_RECIPE = GRADIENT_RECIPE.replace("LAYERS", GRADIENT_LAYERS[2]).replace("epochs = 1\n", """
+stages = [
+  { epochs = 1, default = "q4.12:sat:rne" },
+  { epochs = 2, default = "dfx10:sat:rna", weight_master = "q4.4:sat:rne" },
+]
+""")  # fmt: skip
+
+
+def check_stages():
+    recipe = Recipe(STAGE_RECIPE)
+    assert recipe.epochs == 3 and [recipe.stage_of(e) for e in range(3)] == [0, 1, 1]
+    assert recipe.texts(0)[1, "weight_master"] == "q4.12:sat:rne" and recipe.texts(0)[0, "input"] == "float32"
+    assert recipe.texts(1)[2, "weight_master"] == "q4.4:sat:rne" and recipe.texts(1)[2, "bias"] == "dfx10:sat:rna"
+    network = networks.Network(recipe)
+    network.parameters[1].weight_master = network.numbers.quantize(
+        1, "weight_master", np.full(recipe.nodes[1].product.weight_shape, 0.09375))  # fmt: skip
+    network.enter_stage(1)
+    master = network.parameters[1].weight_master
+    assert master.format.name == "q4.4" and (master.values == 2).all()  # 1.5 steps: to even
+
+
 def main():
     checks = (check_convolutions, check_pools, check_random_bits, check_quantize, check_schedules,
-              check_permutation_invariant, check_gradients)  # fmt: skip
+              check_permutation_invariant, check_gradients, check_roundings, check_update, check_clipped,
+              check_stages)  # fmt: skip
     for check in checks:
         print(f"{check.__name__}: ok {check()}", flush=True)
 
