@@ -93,6 +93,8 @@ def at_limit(tensor):
     """Where a code is the largest or the smallest of its format."""
     if tensor.is_grid:
         return (tensor.values == tensor.format.high) | (tensor.values == tensor.format.low)
+    if tensor.clamp is not None:
+        return np.abs(tensor.values) >= tensor.clamp
     return np.abs(tensor.values) >= float(tensor.format.magnitude(tensor.format.largest))
 
 

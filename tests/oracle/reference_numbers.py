@@ -31,6 +31,7 @@ class Tensor:
 
     values: np.ndarray
     format: formats.GridFormat | formats.FloatFormat
+    clamp: float | None = None  # range initialisation: values are within +-clamp, and saturated at it
 
     @property
     def is_grid(self):
@@ -64,7 +65,7 @@ class Tensor:
         return self.values.astype(kind).view(raw)
 
     def with_values(self, values):
-        return Tensor(values, self.format)
+        return Tensor(values, self.format, self.clamp)
 
 
 def grid_exponent(form):
@@ -186,7 +187,7 @@ class Numbers:
         rounded = quantize(values, FLOAT32, None)
         if self.is_dynamic(node, role):
             limit = 2.0 ** self.group(node, role).range
-            rounded = rounded.with_values(np.clip(rounded.values, -limit, limit))
+            rounded = Tensor(np.clip(rounded.values, -limit, limit), rounded.format, limit)
         return rounded
 
     def requantize(self, node, role, tensor, first=0, step=None):
