@@ -41,6 +41,27 @@ dyadic/formats/table.cc ;; s/kMaxWidth = 32;/kMaxWidth = 33;/ ;; formats ;; Pars
 dyadic/formats/table.cc ;; s/(symmetric ? 1 : 0)/0/ ;; formats ;; FormatTable.*
 dyadic/formats/table.cc ;; s/"float8_e4m3b11fnuz", 4, 3, 11,/"float8_e4m3b11fnuz", 4, 3, 8,/ ;; formats ;; FormatTable.*
 dyadic/formats/describe.cc ;; s/format.has_zero ? 1 : 0)/1)/ ;; formats ;; FormatTable.*
+dyadic/kernels/avx2/update_short.cc ;; s/ - (kAway ? 0 : 1));/ - 1);/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_short.cc ;; s/columns + padding + add_words(within_)/columns + add_words(within_)/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_short.cc ;; s/add_lanes(zeros) - padding/add_lanes(zeros)/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_short.cc ;; s/< 0.49) return;/< 49) return;/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_short.cc ;; s/0x1p52 + 0x1p15/0x1p52 + 0x1p14/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_rows.cc ;; s/_mm256_set1_pd(0x1p-14)/_mm256_set1_pd(0x1p-13)/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_rows.cc ;; s/_mm256_or_pd(rounded, sign)/rounded/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_rows.cc ;; s/return with_one_nan(_mm256_cvtph_ps/return (_mm256_cvtph_ps/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_rows.cc ;; s/< 0.49) continue;/< 49) continue;/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_rows.cc ;; s/if (!known_finite) counts/if (known_finite) counts/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/update_jobs.cc ;; s/target.high + 0.5;/target.high + 1;/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/product.cc ;; s/_mm256_slli_epi64(cross, 32)/_mm256_slli_epi64(cross, 31)/ ;; kernels ;; IntegerProduct.*
+dyadic/kernels/avx2/product.cc ;; s/load_sum(to + 4), high/load_sum(to + 4), low/ ;; kernels ;; IntegerProduct.*
+dyadic/kernels/product_plan.cc ;; s/{1} << 23) - 129;/{1} << 23);/ ;; kernels ;; IntegerProduct.*
+dyadic/kernels/product_plan.cc ;; s/const std::int64_t flush_depth = kMaxInt32 \/ (largest_digit/const std::int64_t flush_depth = kMaxInt32 \/ (128/ ;; kernels ;; IntegerProduct.*
+dyadic/kernels/generic/round_fast-inl.h ;; s/splat_float(0x1.fffffep-2F)/splat_float(0.5F)/ ;; kernels ;; *EveryFormat*
+dyadic/kernels/generic/round_fast-inl.h ;; s/kRandom == RandomKind::from_lower ? 0 : -126;/-126;/ ;; kernels ;; *EveryFormat*
+dyadic/kernels/generic/round_fast-inl.h ;; s/negative_limit)) - 1,/negative_limit)),/ ;; kernels ;; *EveryFormat*
+dyadic/kernels/generic/round_fast-inl.h ;; s/splat(0x33000001)/splat(0x33000000)/ ;; kernels ;; *EveryFormat*
+dyadic/kernels/generic/round_fast-inl.h ;; s/plan.notable_value \* (1 - 0x1p-11F)/plan.notable_value/ ;; kernels ;; *EveryFormat*
+dyadic/kernels/generic/round_fast-inl.h ;; s/- (kAway ? 0 : 1)))/- 1))/ ;; kernels ;; RoundSums.*:Requantize.*
 dyadic/base/philox.h ;; s/0xBB67AE85/0xBB67AE86/ ;; base ;; Philox.*
 dyadic/base/philox.h ;; s/(first % 32)) &/(first % 16)) \&/ ;; base ;; RandomBits.*
 dyadic/base/parallel.cc ;; s/grains \* (part + 1) \/ parts/grains * part \/ parts/ ;; base ;; ParallelFor.*

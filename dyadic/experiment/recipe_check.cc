@@ -83,13 +83,11 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
                                  origins.at("network.input"), recipe.network.input.empty() ? 0 : features,
                                  recipe.data.name, example_size));
   }
-  const bool is_image = recipe.network.input == data.shape;
-  if (!is_image && recipe.network.input.size() != 1) {
-    throw ShapeError(
-        fmt::format("{}: \"network.input\" is {}, but an example of data set \"{}\" is {}; write that, or "
-                    "[{}] for layers that do not look at places",
-                    origins.at("network.input"), shape_text(recipe.network.input), recipe.data.name,
-                    shape_text(data.shape), example_size));
+  // Layers that look at places would take any three extents for height, width and channels.
+  if (recipe.network.input.size() == 3 && recipe.network.input != data.shape) {
+    throw ShapeError(fmt::format("{}: \"network.input\" is {}, but an example of data set \"{}\" is {}",
+                                 origins.at("network.input"), shape_text(recipe.network.input), recipe.data.name,
+                                 shape_text(data.shape)));
   }
   if (data.shape.size() != 3 && (recipe.data.augment_pad > 0 || recipe.data.augment_flip)) {
     throw UsageError(fmt::format("{}: \"data.augment\" needs images, and those of \"{}\" are not",

@@ -91,6 +91,12 @@ bool reads_exactly(const RoundPlan& plan, const Format& format) {
   return plan.reads && (!plan.grid || format.width <= 24 || format.scale != 1.0F);
 }
 
+/// 16-bit codes that are integers times a power of two as they stand.
+bool is_plain_short(const Format& format) {
+  return format.is_dyadic_grid() && code_type(format) == CodeType::i16 && format.code_multiplier == 1 &&
+         format.code_offset == 0;
+}
+
 }  // namespace
 
 RoundingCounts& RoundingCounts::operator+=(const RoundingCounts& other) {
@@ -226,7 +232,20 @@ RoundingCounts requantize(const void* from_codes, const Format& from, std::int64
   const RoundPlan& from_plan = round_plan(from);
   const RoundPlan& to_plan = round_plan(to);
   const bool through_float = tier != nullptr && to_plan.rounds && reads_exactly(from_plan, from);
+  const bool integers = tier != nullptr && to_plan.rounds && to_plan.grid && !to_plan.divides && is_plain_short(from);
   return over_parts(n, [&](std::int64_t begin, std::int64_t end) {
+    if (integers) {
+      RoundingCounts counts;
+      RoundJob job;
+      job.source = RoundSource::i16;
+      job.input = at(from_codes, from, begin);
+      job.n = end - begin;
+      job.exponent = from.step_exponent;
+      job.output = at(to_codes, to, begin);
+      job.random = from_index(random, begin);
+      tier->round(to_plan, job, counts);
+      return counts;
+    }
     if (!through_float) {
       return ref::requantize(at(from_codes, from, begin), from, end - begin, to, at(to_codes, to, begin),
                              from_index(random, begin));

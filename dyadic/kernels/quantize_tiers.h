@@ -8,7 +8,7 @@
 
 namespace dyadic {
 
-enum class RoundSource : std::uint8_t { f32, f64, i32, i64 };
+enum class RoundSource : std::uint8_t { f32, f64, i16, i32, i64 };
 
 struct RoundJob {
   RoundSource source = RoundSource::f32;
@@ -19,8 +19,8 @@ struct RoundJob {
   void* output = nullptr;
   RoundingRandom random;
 
-  // Sums. f32: input + bias. i32: (input + bias) * 2^exponent. i64: (input * 2^sum_shift + bias * 2^bias_shift) *
-  // 2^exponent. The bias is of the input's type and may be null.
+  // Sums. f32: input + bias. i16 and i32: (input + bias) * 2^exponent, the bias of i32. i64: (input * 2^sum_shift +
+  // bias * 2^bias_shift) * 2^exponent. Else the bias is of the input's type; it may be null.
   int exponent = 0;
   const void* bias = nullptr;
   int sum_shift = 0;

@@ -62,7 +62,8 @@ const std::vector<BadText>& bad_texts() {
       {"keep = 0.8", "keep = 1.5", "r.toml:8: \"network.layers[0].keep\" is 1.5; it must be above 0 and at most 1"},
       {"keep = 0.8", "keep = nan", "r.toml:8: \"network.layers[0].keep\" is nan; it must be above 0 and at most 1"},
       {"units = 20", "units = 21",
-       "r.toml:10: \"network.layers[2].pieces\" is 5, which does not divide the 21 units before it"},
+       "r.toml:10: \"network.layers[2]\" (maxout) cannot follow \"network.layers[1]\" (dense h1), which gives [21]: 5 "
+       "pieces do not divide 21 units"},
       {"units = 10", "units = 11",
        "r.toml:11: \"network.layers\" ends in a dense layer of 11 outputs; data set \"digits\" needs a dense layer of "
        "10 units at the end"},

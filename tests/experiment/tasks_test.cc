@@ -93,10 +93,9 @@ TEST(Task, ErrorsNameTheArgumentAndTheGrammar) {
       "; usage: TASK FORMAT [INITIAL_RANGE PROP_BITS UPDATE_BITS [UPDATE_EVERY MAX_OVERFLOW INIT_EPOCHS]]";
   const std::vector<std::pair<std::string, std::string>> kRows = {
       {"", "TASK is missing" + all},
-      {"PI_MNST FLP", "unknown task 'PI_MNST'; the nearest is 'PI_MNIST'; tasks: PI_MNIST, PI_DIGITS"},
-      {"MNIST FLP", "task MNIST needs convolutions, which this version does not have yet; tasks: PI_MNIST, PI_DIGITS"},
-      {"SVHN DFXP 5 9 11",
-       "task SVHN needs convolutions, which this version does not have yet; tasks: PI_MNIST, PI_DIGITS"},
+      {"PI_MNST FLP",
+       "unknown task 'PI_MNST'; the nearest is 'PI_MNIST'; tasks: PI_MNIST, PI_DIGITS, MNIST, DIGITS, "
+       "CIFAR10, SVHN, SCENES"},
       {"PI_MNIST", "FORMAT is missing; formats: FLP, HFLP, FXP, DFXP" + all},
       {"PI_MNIST DFPX 5 9 11", "unknown format 'DFPX'; the nearest is 'DFXP'; formats: FLP, HFLP, FXP, DFXP"},
       {"PI_MNIST FLP 5", "surplus argument '5'; usage: PI_MNIST FLP"},
@@ -131,10 +130,24 @@ struct RecipeFile {
 };
 
 TEST(RecipeFiles, AreTheRecipesOfTheirTasks) {
-  const std::vector<RecipeFile> kFiles = {
-      {"pi_mnist_flp", "PI_MNIST FLP"},         {"pi_mnist_hflp", "PI_MNIST HFLP"},
-      {"pi_mnist_fxp", "PI_MNIST FXP 5 19 19"}, {"pi_mnist_dfxp", "PI_MNIST DFXP 5 9 11 100 0.0001 2"},
-      {"pi_digits_flp", "PI_DIGITS FLP"},       {"pi_digits_dfxp", "PI_DIGITS DFXP 5 9 11 100 0.0001 2"}};
+  const std::vector<RecipeFile> kFiles = {{"pi_mnist_flp", "PI_MNIST FLP"},
+                                          {"pi_mnist_hflp", "PI_MNIST HFLP"},
+                                          {"pi_mnist_fxp", "PI_MNIST FXP 5 19 19"},
+                                          {"pi_mnist_dfxp", "PI_MNIST DFXP 5 9 11 100 0.0001 2"},
+                                          {"pi_digits_flp", "PI_DIGITS FLP"},
+                                          {"pi_digits_dfxp", "PI_DIGITS DFXP 5 9 11 100 0.0001 2"},
+                                          {"mnist_flp", "MNIST FLP"},
+                                          {"mnist_hflp", "MNIST HFLP"},
+                                          {"mnist_fxp", "MNIST FXP 5 19 19"},
+                                          {"mnist_dfxp", "MNIST DFXP 5 9 11 100 0.0001 2"},
+                                          {"cifar10_flp", "CIFAR10 FLP"},
+                                          {"cifar10_hflp", "CIFAR10 HFLP"},
+                                          {"cifar10_fxp", "CIFAR10 FXP 5 19 19"},
+                                          {"cifar10_dfxp", "CIFAR10 DFXP 5 9 11 100 0.0001 2"},
+                                          {"svhn_flp", "SVHN FLP"},
+                                          {"svhn_hflp", "SVHN HFLP"},
+                                          {"svhn_fxp", "SVHN FXP 5 19 19"},
+                                          {"svhn_dfxp", "SVHN DFXP 5 9 11 100 0.0001 2"}};
   for (const RecipeFile& row : kFiles) {
     const std::string path = DYADIC_SOURCE_DIR "/recipes/courbariaux2014/" + row.file + ".toml";
     Recipe task = recipe_of(row.task);
@@ -165,6 +178,45 @@ TEST(RecipeFiles, HoldThePapersSettings) {
   EXPECT_EQ(units, (std::vector<std::int64_t>{1200, 1200, 10}));
   EXPECT_EQ(scales, (std::vector<double>{1, 0.5, 0.5}));
   EXPECT_EQ(norms, (std::vector<double>{1.9365, 1.9365, 1.9365}));
+}
+
+TEST(RecipeFiles, ConvolutionsKeepTheProgramsSettings) {
+  const Recipe recipe = recipe_of("CIFAR10 DFXP 5 9 11 100 0.0001 2");
+  EXPECT_EQ(recipe.network.input, (std::vector<std::int64_t>{32, 32, 3}));
+  EXPECT_EQ(format_of(recipe, Role::input), "q4.12s:sat:rne");
+  EXPECT_EQ(format_of(recipe_of("CIFAR10 FLP"), Role::input), "float32:inf:rne");
+  std::vector<double> norms, rates;
+  for (const LayerSpec& layer : recipe.network.layers) {
+    if (layer.type != "conv2d") continue;
+    norms.push_back(layer.max_column_norm);
+    rates.push_back(layer.learning_rate_scale);
+    EXPECT_EQ(layer.bias, "after_pool");
+    EXPECT_EQ(layer.max_norm_axis, "output");
+  }
+  EXPECT_EQ(norms, (std::vector<double>{0.9, 1.9365, 1.9365}));
+  EXPECT_EQ(rates, (std::vector<double>{0.2, 0.2, 0.2}));
+  EXPECT_EQ(recipe.train.batch, 128);
+}
+
+TEST(RecipeFiles, GuptasNetworksTakeStagesFromTheCommandLine) {
+  const Recipe recipe = read_recipe(
+      DYADIC_SOURCE_DIR "/recipes/gupta2015/cifar10_cnn.toml",
+      {R"(train.stages=[{epochs=100, default="q4.12:sat:sr"},{epochs=20, default="q4.16:sat:sr", bias="q8.16:sat:sr"}])"});
+  EXPECT_EQ(recipe.train.epochs, 120);
+  EXPECT_EQ(recipe.stage_at(99), 0U);
+  EXPECT_EQ(recipe.stage_at(100), 1U);
+  EXPECT_EQ(recipe.stage_at(120), 1U);
+  EXPECT_EQ(format_name(recipe.formats_of_stage(1).at("c1", Role::weight)), "q4.16:sat:sr");
+  EXPECT_EQ(format_name(recipe.formats_of_stage(1).at("c1", Role::bias)), "q8.16:sat:sr");
+  EXPECT_EQ(format_name(recipe.formats_of_stage(0).at("c1", Role::weight)), "q4.12:sat:sr");
+  EXPECT_EQ(format_name(recipe.formats_of_stage(1).at("c1", Role::input)),
+            format_name(recipe.formats.roles.at(Role::input)));
+  EXPECT_EQ(parse_recipe(recipe_text(recipe), "again", {}), recipe);
+  for (const char* name : {"mnist_dnn", "mnist_cnn"}) {
+    const Recipe other = read_recipe(DYADIC_SOURCE_DIR "/recipes/gupta2015/" + std::string(name) + ".toml",
+                                     {"formats.default=q8.8:sat:rnd"});
+    EXPECT_EQ(format_name(other.formats.roles.at(Role::weight_update)), "q8.8:sat:rnd");
+  }
 }
 
 }  // namespace

@@ -105,7 +105,9 @@ struct RandomGridShortcut {
 
   static bool fits(const RoundPlan& plan) {
     const int exponent = plan.random_bits - (kDivides ? 0 : plan.step_exponent);
-    return exponent <= 127 && exponent >= -126 &&
+    // Small negative numbers must not become zero on the way to their lower neighbour.
+    const int least_exponent = kRandom == RandomKind::from_lower ? 0 : -126;
+    return exponent <= 127 && exponent >= least_exponent &&
            std::min(plan.positive_limit, plan.negative_limit) < (1U << (31 - plan.random_bits));
   }
   DYADIC_INLINE RandomGridShortcut(const RoundPlan& plan, const RoundJob&)
@@ -174,6 +176,35 @@ struct RandomFloatShortcut {
   }
 };
 
+/// Shorter floats with float32's exponents: the random bits are added below the last bit that stays, as the definition
+/// says, subnormals and all.
+struct RandomShorterShortcut {
+  static constexpr bool kExists = true;
+
+  Int left_count, right_count, kept_bits;
+  Float notable;
+
+  static bool fits(const RoundPlan& plan) {
+    return plan.random_bits <= 16 && plan.random_offset == 0 && plan.mantissa_bits <= 22;
+  }
+  DYADIC_INLINE RandomShorterShortcut(const RoundPlan& plan, const RoundJob&)
+      : left_count(count_of(std::max(23 - plan.mantissa_bits - plan.random_bits, 0))),
+        right_count(count_of(std::max(plan.random_bits + plan.mantissa_bits - 23, 0))),
+        kept_bits(splat(0xFFFFFFFF << (23 - plan.mantissa_bits))),
+        notable(splat_float(plan.notable_value)) {}
+
+  template <typename Sink>
+  DYADIC_INLINE bool put(const float* in, const float* bias, Int random, std::byte* out, Sink& sink) const {
+    const Float x = read_sum(in, bias);
+    const Int absolute = both(bits(x), splat(0x7FFFFFFF));
+    const Int rounded = both(add(absolute, right_each(left_each(random, left_count), right_count)), kept_bits);
+    if (any(either(not_less(as_float(absolute), notable), not_less(as_float(rounded), notable)))) return false;
+    sink.lanes.zeros = increment_where(is_zero(rounded), sink.lanes.zeros);
+    store_values(out, as_float(either(rounded, both(bits(x), splat(0x80000000)))), sink.stream);
+    return true;
+  }
+};
+
 /// float32 itself: nothing to round, only to count and perhaps to clamp.
 struct SameFloatShortcut {
   static constexpr bool kExists = true;
@@ -216,7 +247,7 @@ struct HalfShortcut {
   }
 };
 
-/// int32 sums to steps of 2^1 to 2^30 of their units, to nearest.
+/// int32 sums, or 16-bit codes, to steps of 2^1 to 2^30 of their units, to nearest.
 template <bool kAway>
 struct SumShortcut {
   static constexpr bool kExists = true;
@@ -234,9 +265,9 @@ struct SumShortcut {
         below_half(splat(plan.half_range - 1)),
         offset(splat(static_cast<std::uint32_t>(plan.offset))) {}
 
-  template <typename Sink>
-  DYADIC_INLINE bool put(const std::int32_t* in, const std::int32_t* bias, Int, std::byte* out, Sink& sink) const {
-    const Int sum = bias == nullptr ? load(in) : add(load(in), load(bias));
+  template <typename Code, typename Sink>
+  DYADIC_INLINE bool put(const Code* in, const std::int32_t* bias, Int, std::byte* out, Sink& sink) const {
+    const Int sum = read_integers(in, bias);
     const Int absolute = magnitude(sum);  // as an unsigned number: the sums below do not wrap
     Int raised = add(absolute, addend);
     if constexpr (!kAway) raised = add(raised, both(right_each(absolute, count), splat(1)));

@@ -169,16 +169,17 @@ RoundLoop float_to_grid_loop(const RoundPlan& plan) {
   return &round_loop<kRandom, Source, Sink>;
 }
 
-template <RandomKind kRandom>
-RoundLoop sum_loop(const RoundPlan& plan, const RoundJob& job) {
+template <RandomKind kRandom, typename Code>
+RoundLoop integer_loop(const RoundPlan& plan, const RoundJob& job) {
+  using Source = IntToGrid<Code>;
   using Sink = GridSink<false>;
   if constexpr (kRandom == RandomKind::none) {
     if (plan.nearest_sums && SumShortcut<true>::fits(plan, job)) {
-      return plan.away ? &round_loop<kRandom, IntToGrid, Sink, SumShortcut<true>>
-                       : &round_loop<kRandom, IntToGrid, Sink, SumShortcut<false>>;
+      return plan.away ? &round_loop<kRandom, Source, Sink, SumShortcut<true>>
+                       : &round_loop<kRandom, Source, Sink, SumShortcut<false>>;
     }
   }
-  return &round_loop<kRandom, IntToGrid, Sink>;
+  return &round_loop<kRandom, Source, Sink>;
 }
 
 template <bool kValues, RandomKind kRandom>
@@ -191,7 +192,8 @@ RoundLoop grid_loop(const RoundPlan& plan, const RoundJob& job) {
   if constexpr (!kValues) {
     using Sink = GridSink<false>;
     if (source == RoundSource::f64) return &round_loop<kRandom, DoubleToGrid, Sink>;
-    if (source == RoundSource::i32) return sum_loop<kRandom>(plan, job);
+    if (source == RoundSource::i32) return integer_loop<kRandom, std::int32_t>(plan, job);
+    if (source == RoundSource::i16) return integer_loop<kRandom, std::int16_t>(plan, job);
     return &round_loop<kRandom, LongToGrid, Sink>;
   }
   return nullptr;
@@ -207,6 +209,9 @@ RoundLoop float_loop(const RoundPlan& plan) {
     }
     if constexpr (kValues && kRandom == RandomKind::none) {
       if (plan.shortcut) return &round_loop<kRandom, FloatToShorter, Sink, FloatShortcut<kRandom>>;
+    }
+    if constexpr (kValues && kRandom == RandomKind::from_zero) {
+      if (RandomShorterShortcut::fits(plan)) return &round_loop<kRandom, FloatToShorter, Sink, RandomShorterShortcut>;
     }
     return &round_loop<kRandom, FloatToShorter, Sink>;
   }

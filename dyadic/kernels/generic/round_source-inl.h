@@ -172,9 +172,18 @@ struct DoubleToGrid {
   [[nodiscard]] DYADIC_INLINE bool failed() const { return false; }
 };
 
-/// int32 sums, shifted by one count for all; the bias is in the sums' unit.
+DYADIC_INLINE Int load_integers(const std::int32_t* p) { return load(p); }
+DYADIC_INLINE Int load_integers(const std::int16_t* p) { return load_i16(p); }
+
+template <typename Code>
+DYADIC_INLINE Int read_integers(const Code* in, const std::int32_t* bias) {
+  return bias == nullptr ? load_integers(in) : add(load_integers(in), load(bias));
+}
+
+/// int32 sums or 16-bit codes, shifted by one count for all; the bias is in the sums' unit.
+template <typename Code>
 struct IntToGrid {
-  using Element = std::int32_t;
+  using Element = Code;
   using Bias = std::int32_t;
   static constexpr bool kLost = true;
   static constexpr bool kBase = false;
@@ -192,8 +201,8 @@ struct IntToGrid {
         lost_count(count_of(std::max(64 - shift, 0))),
         largest_shifted(splat(1U << std::min(31, 31 + shift))) {}
 
-  DYADIC_INLINE Parts read(const std::int32_t* in, const std::int32_t* bias) const {
-    const Int sum = bias == nullptr ? load(in) : add(load(in), load(bias));
+  DYADIC_INLINE Parts read(const Code* in, const std::int32_t* bias) const {
+    const Int sum = read_integers(in, bias);
     const Int absolute = magnitude(sum);
     Parts parts;
     parts.negative = negative(sum);
