@@ -1,59 +1,132 @@
 """PyTorch float32 on the CPU, one thread: the training step that bench_training times, with the same work.
 
-784 - dropout - 1200, maxout 5 - dropout - 1200, maxout 5 - dropout - 10, softmax, negative log likelihood; gradients by
-autograd; momentum; max norm of every unit. Processor time. Protocol: peer_process.h.
+    pytorch_step.py NETWORK [BATCH]      NETWORK: pi_mnist, mnist or gupta_cifar10
+
+Gradients by autograd; dropout, momentum, norms, weight decay as in the recipes. Processor time. Protocol:
+peer_process.h; the number 0 asks for the most memory used since the start, above what was used before the network was
+made, in MiB.
 """
+import resource
 import sys
 import time
 
 import torch
+import torch.nn.functional as F
 
 torch.set_num_threads(1)
 torch.manual_seed(1)
-BATCH, KEEP_INPUT, KEEP_HIDDEN, RATE, MOMENTUM, MAX_NORM = 100, 0.8, 0.5, 0.05, 0.5, 1.9365
-SHAPES = [(1200, 784), (1200, 240), (10, 240)]
-weights = [((2 * torch.rand(s) - 1) * (6 / sum(s)) ** 0.5).requires_grad_() for s in SHAPES]
-biases = [torch.zeros(s[0], requires_grad=True) for s in SHAPES]
-parameters = [p for pair in zip(weights, biases) for p in pair]
-updates = [torch.zeros_like(p) for p in parameters]
-images = torch.randint(0, 256, (2000, 784)).float() / 256
-labels = torch.randint(0, 10, (2000,))
-rows = torch.arange(BATCH)
+KEEP_INPUT, KEEP_HIDDEN = 0.8, 0.5
+network = sys.argv[1] if len(sys.argv) > 1 else "pi_mnist"
+BATCH = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+CLASSES, EXAMPLES = 10, 2000
 
 
 def masked(x, keep):
     return x * (torch.rand_like(x) < keep)
 
 
-def step(number):
-    first = number * BATCH % len(images)
-    x, t = images[first : first + BATCH], labels[first : first + BATCH]
-    x = masked(x, KEEP_INPUT)
-    for layer in range(2):
-        z = torch.nn.functional.linear(x, weights[layer], biases[layer])
-        x = masked(z.view(BATCH, -1, 5).amax(dim=2), KEEP_HIDDEN)
-    z = torch.nn.functional.linear(x, weights[2], biases[2])
-    loss = torch.nn.functional.cross_entropy(z, t, reduction="sum") / 10
-    loss.backward()
-    with torch.no_grad():
-        for parameter, update in zip(parameters, updates):
-            update.mul_(MOMENTUM).add_(parameter.grad, alpha=-RATE)
-            parameter.add_(update)
-            if parameter.dim() == 2:
-                norm = parameter.norm(dim=1, keepdim=True)
-                parameter.mul_(norm.clamp(max=MAX_NORM) / (1e-7 + norm))
-            parameter.grad = None
+def maxout(z, pieces):
+    """Over adjacent units of [n, units] or channels of [n, channels, h, w]."""
+    return z.unflatten(1, (-1, pieces)).amax(dim=2)
 
 
+class Network:
+    """`shapes` of the weights; their norms are limited along `norm_axes` (None: not)."""
+
+    image = (784,)
+    rate, momentum, decay, divisor = 0.05, 0.5, 0.0, CLASSES
+    max_norms = ()
+
+    def __init__(self):
+        fans = [(s[1:].numel(), s[0] * s[2:].numel()) for s in map(torch.Size, self.shapes)]
+        self.weights = [((2 * torch.rand(s) - 1) * (6 / sum(f)) ** 0.5).requires_grad_()
+                        for s, f in zip(self.shapes, fans)]
+        self.biases = [torch.zeros(s[0], requires_grad=True) for s in self.shapes]
+        self.parameters = [p for pair in zip(self.weights, self.biases) for p in pair]
+        self.updates = [torch.zeros_like(p) for p in self.parameters]
+
+    def step(self, x, t):
+        loss = F.cross_entropy(self.forward(x), t, reduction="sum") / self.divisor
+        loss.backward()
+        with torch.no_grad():
+            for parameter, update in zip(self.parameters, self.updates):
+                gradient = parameter.grad
+                if self.decay and parameter.dim() > 1:
+                    gradient = gradient.add(parameter, alpha=self.decay)
+                update.mul_(self.momentum).add_(gradient, alpha=-self.rate)
+                parameter.add_(update)
+                parameter.grad = None
+            for parameter, limit in zip(self.weights, self.max_norms):
+                norm = parameter.norm(dim=1 if parameter.dim() == 2 else 0, keepdim=True)
+                parameter.mul_(norm.clamp(max=limit) / (1e-7 + norm))
+
+
+class PiMnist(Network):
+    shapes = [(1200, 784), (1200, 240), (10, 240)]
+    max_norms = (1.9365,) * 3
+
+    def forward(self, x):
+        x = masked(x, KEEP_INPUT)
+        for layer in range(2):
+            z = F.linear(x, self.weights[layer], self.biases[layer])
+            x = masked(maxout(z, 5), KEEP_HIDDEN)
+        return F.linear(x, self.weights[2], self.biases[2])
+
+
+class Mnist(Network):
+    image = (1, 28, 28)
+    shapes = [(96, 1, 8, 8), (96, 48, 8, 8), (96, 48, 5, 5), (10, 216)]
+    max_norms = (0.9, 1.9365, 1.9365, 1.9365)
+    rate = 0.02
+
+    def forward(self, x):
+        x = masked(x, KEEP_INPUT)
+        for layer, (padding, size, pieces) in enumerate([(0, 4, 2), (3, 4, 2), (3, 2, 4)]):
+            z = F.conv2d(x, self.weights[layer], padding=padding)
+            z = F.max_pool2d(z, size, 2, ceil_mode=True) + self.biases[layer][:, None, None]
+            x = masked(maxout(z, pieces), KEEP_HIDDEN)
+        return F.linear(x.flatten(1), self.weights[3], self.biases[3])
+
+
+class GuptaCifar10(Network):
+    image = (3, 32, 32)
+    shapes = [(64, 3, 5, 5), (64, 64, 5, 5), (64, 64, 5, 5), (10, 1024)]
+    rate, momentum, divisor = 0.01, 0.9, BATCH
+
+    def forward(self, x):
+        for layer in range(3):
+            z = F.conv2d(x, self.weights[layer], self.biases[layer], padding=2)
+            x = F.max_pool2d(F.relu(z), 3, 2, ceil_mode=True)
+        return F.linear(x.flatten(1), self.weights[3], self.biases[3])
+
+
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+before = peak_mib()
+model = {"pi_mnist": PiMnist, "mnist": Mnist, "gupta_cifar10": GuptaCifar10}[network]()
+images = torch.randint(0, 256, (EXAMPLES, *model.image)).float() / 256
+labels = torch.randint(0, CLASSES, (EXAMPLES,))
+data_mib = images.numel() * 4 / 2**20
 number = 0
-for _ in range(5):
-    step(number)
+
+
+def step():
+    global number
+    first = number * BATCH % (EXAMPLES - BATCH)
+    model.step(images[first : first + BATCH], labels[first : first + BATCH])
     number += 1
+
+
+step()
 print(f"PyTorch {torch.__version__} float32, {torch.backends.cpu.get_cpu_capability()}", flush=True)
 for line in sys.stdin:
     steps = int(line)
+    if steps == 0:
+        print(peak_mib() - before - data_mib, flush=True)
+        continue
     begin = time.process_time()
     for _ in range(steps):
-        step(number)
-        number += 1
+        step()
     print((time.process_time() - begin) / steps * 1e3, flush=True)
