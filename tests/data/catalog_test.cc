@@ -30,6 +30,14 @@ TEST(Catalog, ListsEverySetAndWhereItIs) {
   EXPECT_FALSE(listing(before, "mnist").generated);
   EXPECT_EQ(listing(before, "digits").location, "generated on demand");
   EXPECT_TRUE(listing(before, "digits").generated);
+  EXPECT_EQ(listing(before, "scenes").location, "generated on demand");
+  EXPECT_EQ(listing(before, "svhn").shape, "32x32x3");
+  for (const char* name : {"cifar10-whitened", "svhn-lcn"}) {
+    EXPECT_TRUE(listing(before, name).prepared);
+    EXPECT_FALSE(listing(before, name).generated);
+    EXPECT_EQ(listing(before, name).location, "");
+  }
+  EXPECT_FALSE(listing(before, "cifar10").prepared);
   write_idx(generate_digits_set(1, 3, 2), folder / "mnist");
   EXPECT_EQ(listing(list_data(folder.path()), "mnist").location, folder / "mnist");
 }

@@ -85,6 +85,16 @@ TEST_F(LoadDataSet, FindsFilesInTheDirectoryItselfAndBelowItsName) {
   EXPECT_EQ(load_dataset("mnist", "").fingerprint, made.fingerprint);
 }
 
+TEST_F(LoadDataSet, TakesFashionMnistOnlyFromAFolderOfItsName) {
+  const DataSet made = small_set(4);
+  write_idx(made, folder_ / "flat");
+  EXPECT_THAT(
+      message_of<MissingInputError>([&] { load_dataset("fashion-mnist", folder_ / "flat"); }),
+      AllOf(HasSubstr("is not in " + (folder_ / "flat/fashion-mnist")), HasSubstr("`dyadic data get fashion-mnist`")));
+  write_idx(made, folder_ / "root/fashion-mnist");
+  EXPECT_EQ(load_dataset("fashion-mnist", folder_ / "root").fingerprint, made.fingerprint);
+}
+
 TEST_F(LoadDataSet, ReadsPackedFilesAndPrefersPlainOnes) {
   const DataSet made = small_set(1);
   write_idx(made, folder_ / "d");

@@ -48,6 +48,19 @@ TEST(DownloadCatalog, GetsTheRealMnistAndTheResultChecks) {
   EXPECT_EQ(server.requests().size(), asked);
 }
 
+TEST(DownloadCatalog, AsksForThePublishedFilesOfEachSet) {
+  const test::ScratchFolder folder;
+  test::LoopbackServer server;
+  const test::ScopedVariable no_proxy("no_proxy", "127.0.0.1");
+  const test::ScopedVariable mirror("DYADIC_MIRROR", server.address("/").c_str());
+  for (const auto& [name, file] : {std::pair("cifar10", "/cifar-10-binary.tar.gz"),
+                                   {"svhn", "/train_32x32.mat"},
+                                   {"fashion-mnist", "/train-images-idx3-ubyte.gz"}}) {
+    EXPECT_THROW(get_data(name, folder.path()), IoError);
+    EXPECT_EQ(server.requests().back().path, file);
+  }
+}
+
 TEST(DownloadCatalog, StopsBetweenFilesWhenTold) {
   const test::ScratchFolder folder;
   test::LoopbackServer server;

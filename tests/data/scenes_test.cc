@@ -8,15 +8,17 @@
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
 #include "dyadic/data/catalog.h"
+#include "dyadic/data/image_page.h"
 #include "tests/data/test_files.h"
 
 namespace dyadic {
 namespace {
 
-// One changed bit anywhere in the generator is another data set: change this hash only on purpose.
+// One changed bit anywhere in the generator is another data set: change this hash, those in dataset_table.cc and
+// docs/images/scenes.png only on purpose.
 TEST(Scenes, AreTheSameOnEveryMachine) {
   const DataSet set = generate_scenes_set(kDefaultSeed, 2000, 500);
-  EXPECT_EQ(set.fingerprint, "SCENES_HASH");
+  EXPECT_EQ(set.fingerprint, "8115af0b31ae456bb1bc39cdc43e88b292b49db7a78be033ddb9f0b3bf79dd6b");
   EXPECT_EQ(set.train.shape, (Shape{32, 32, 3}));
   // Classes are drawn evenly: 200 expected, deviation 13.4; five deviations.
   for (const std::int64_t count : label_histogram(set.train)) EXPECT_NEAR(static_cast<double>(count), 200, 67);
@@ -57,13 +59,35 @@ TEST(Scenes, HideTheDigitInColourAndLight) {
   }
 }
 
+/// The scan lines of a PNG with one IDAT chunk right behind its header.
+test::Bytes scan_lines(const test::Bytes& png) {
+  const std::size_t at = 8 + 25;
+  const std::size_t size = std::size_t{png.at(at)} << 24 | std::size_t{png.at(at + 1)} << 16 |
+                           std::size_t{png.at(at + 2)} << 8 | png.at(at + 3);
+  test::Bytes raw(std::size_t{192} * (512 * 3 + 1));
+  uLongf length = raw.size();
+  EXPECT_EQ(uncompress(raw.data(), &length, &png.at(at + 8), size), Z_OK);
+  raw.resize(length);
+  return raw;
+}
+
+// Compared unpacked: other versions of zlib may pack the same page differently.
+TEST(Scenes, LookLikeThePageInTheDocs) {
+  const test::Bytes shown = test::read_bytes(DYADIC_SOURCE_DIR "/docs/images/scenes.png");
+  ASSERT_GT(shown.size(), 100U);
+  const Page page = sample_page(generate_scenes(ScenePart::train, 96, kDefaultSeed), 16, 6);
+  EXPECT_EQ(scan_lines(shown), scan_lines(png_bytes(page, 16)));
+}
+
 TEST(Scenes, AreWrittenInTheFormOfCifarAndReadBack) {
   const test::ScratchFolder folder;
-  EXPECT_EQ(make_data("scenes", "", 3, folder.path()), folder / "scenes");
+  // The default seed: the table has the hashes of its files.
+  EXPECT_EQ(make_data("scenes", "", kDefaultSeed, folder.path()), folder / "scenes");
+  EXPECT_TRUE(check_data("scenes", folder.path()).ok);
   const DataSet read = load_dataset("scenes", folder.path());
   EXPECT_EQ(read.origin, folder / "scenes");
   EXPECT_EQ(read.train.count(), kSceneTrainCount);
-  const ImageSet made = generate_scenes(ScenePart::test, 20, 3);
+  const ImageSet made = generate_scenes(ScenePart::test, 20, kDefaultSeed);
   EXPECT_TRUE(std::equal(made.pixels.begin(), made.pixels.end(), read.test.pixels.begin()));
   EXPECT_TRUE(std::equal(made.labels.begin(), made.labels.end(), read.test.labels.begin()));
 }
