@@ -1,10 +1,12 @@
 #include "cli/run_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -95,18 +97,47 @@ std::string formats_in_short(const FormatPlan& plan) {
   return text;
 }
 
+namespace {
+
+/// "8x5" of two numbers that differ, else "8".
+std::string extents_in_short(const Extents& extents) {
+  return extents.height() == extents.width() ? std::to_string(extents.height())
+                                             : fmt::format("{}x{}", extents.height(), extents.width());
+}
+
+std::string pool_in_short(const LayerSpec& layer) {
+  return fmt::format("{} {}/{}", layer.type, extents_in_short(layer.size), extents_in_short(layer.stride));
+}
+
+std::string type_in_short(const LayerSpec& layer) { return layer.type; }
+
+struct ShortForm {
+  std::string_view type;
+  std::string (*text)(const LayerSpec& layer);
+};
+
+constexpr ShortForm kShortForms[] = {
+    {"dense", [](const LayerSpec& layer) { return fmt::format("{} {}", layer.name, layer.units); }},
+    {"conv2d",
+     [](const LayerSpec& layer) {
+       return fmt::format("{} {}({})", layer.name, layer.channels, extents_in_short(layer.kernel));
+     }},
+    {"maxout", [](const LayerSpec& layer) { return fmt::format("maxout {}", layer.pieces); }},
+    {"dropout", [](const LayerSpec& layer) { return fmt::format("dropout {}", layer.keep); }},
+    {"max_pool", pool_in_short},
+    {"average_pool", pool_in_short},
+    {"global_average_pool", type_in_short},
+    {"relu", type_in_short},
+    {"flatten", type_in_short},
+};
+
+}  // namespace
+
 std::string network_in_short(const NetworkSpec& network) {
-  std::int64_t features = 1;
-  for (const std::int64_t extent : network.input) features *= extent;
-  std::string text = std::to_string(features);
+  std::string text = fmt::format("{}", fmt::join(network.input, "x"));
   for (const LayerSpec& layer : network.layers) {
-    if (layer.type == "dense") {
-      text += fmt::format(" - {} {}", layer.name, layer.units);
-    } else if (layer.type == "maxout") {
-      text += fmt::format(" - maxout {}", layer.pieces);
-    } else {
-      text += fmt::format(" - {} {}", layer.type, layer.keep);
-    }
+    const auto* form = std::ranges::find(kShortForms, layer.type, &ShortForm::type);
+    text += " - " + (form == std::end(kShortForms) ? layer.type : form->text(layer));
   }
   return text;
 }
