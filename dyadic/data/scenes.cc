@@ -21,7 +21,7 @@ constexpr std::size_t kSide = kSceneSide;
 constexpr std::size_t kPixels = kSide * kSide;
 constexpr double kMiddle = 0.5 * (kSceneSide - 1);
 
-// How difficult the scenes are; docs/data.md has the measurement.
+// How difficult the scenes are; docs/data.md has a measurement.
 constexpr double kLowestHeight = 14;  // of a digit, in pixels
 constexpr double kHighestHeight = 22;
 constexpr double kLowestContrast = 0.13;  // of ink and background, black to white = 1

@@ -20,8 +20,8 @@ struct WhiteningOptions {
 /// normalised images; an image x becomes (x - m) P. The same bits for any number of threads.
 class Whitening {
  public:
-  /// Fits it. `train` is a set of bytes. Besides `train` itself it needs 4 n^2 + 2000 n doubles, n = train.values():
-  /// 350 MiB for images of 32x32x3.
+  /// Fits it. `train` is a set of bytes. Besides `train` itself it needs 2 n^2 + 1000 n doubles, n =
+  /// train.values(): 170 MiB for images of 32x32x3.
   explicit Whitening(const ImageSet& train, const WhiteningOptions& options = {});
 
   /// Examples first .. first + count - 1 of a set of bytes of the same shape; `out` holds count * values() floats.
