@@ -230,7 +230,8 @@ RoundingCounts requantize(const void* from_codes, const Format& from, std::int64
                           const RoundingRandom& random) {
   const RoundTier* tier = active_round_tier();
   const RoundPlan& from_plan = round_plan(from);
-  const RoundPlan& to_plan = round_plan(to);
+  const RoundPlan& target = round_plan(to);
+  const RoundPlan& to_plan = from.is_dyadic_grid() ? plan_for_multiples(target, from.step_exponent) : target;
   const bool through_float = tier != nullptr && to_plan.rounds && reads_exactly(from_plan, from);
   const bool integers = tier != nullptr && to_plan.rounds && to_plan.grid && !to_plan.divides && is_plain_short(from);
   return over_parts(n, [&](std::int64_t begin, std::int64_t end) {

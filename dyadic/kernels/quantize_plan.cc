@@ -153,6 +153,11 @@ RoundPlan make_round_plan(const Format& format) {
   plan.away = format.rounding == Rounding::rna;
   plan.nearest_sums = plan.rounds && plan.grid && !plan.divides && even_steps &&
                       (plan.away || format.rounding == Rounding::rne) && format.has_zero;
+  if (plan.random != RandomKind::none && plan.grid && !plan.divides) {
+    Format nearest = format;
+    nearest.rounding = Rounding::rne;
+    plan.nearest = std::make_shared<const RoundPlan>(make_round_plan(nearest));
+  }
   plan.half = !plan.grid && format.is_signed && format.width == 16 && format.exponent_bits == 5 &&
               format.mantissa_bits == 10 && format.bias == 15 && format.specials == Specials::ieee;
   return plan;

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "dyadic/formats/format.h"
 
@@ -79,7 +80,16 @@ struct RoundPlan {
   bool nearest_sums = false;     // rna or rne to a grid whose limits leave room for sums
   bool half = false;             // float16 to nearest even, infinities and all
   bool zero_is_largest = false;  // a grid that begins or ends at zero
+
+  /// Of a grid rounded at random: the same grid rounded to nearest, for inputs that are whole steps already. Those never
+  /// move, so their random bits need not be drawn.
+  std::shared_ptr<const RoundPlan> nearest;
 };
+
+/// `plan`, or its `nearest` if multiples of 2^exponent are whole steps of it: the codes are the same.
+inline const RoundPlan& plan_for_multiples(const RoundPlan& plan, int exponent) {
+  return plan.nearest != nullptr && exponent >= plan.step_exponent ? *plan.nearest : plan;
+}
 
 /// The plan of `format`; the last few are remembered by each thread, as rows of one tensor come one by one.
 const RoundPlan& round_plan(const Format& format);

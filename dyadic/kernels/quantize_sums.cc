@@ -36,7 +36,7 @@ bool round_long_sums(const RoundTier& tier, const RoundPlan& plan, const std::in
     job.bias_shift = bias->exponent - job.exponent;
     if (std::max(job.sum_shift, job.bias_shift) > kMaxShift) return false;
   }
-  return tier.round(plan, job, counts);
+  return tier.round(plan_for_multiples(plan, job.exponent), job, counts);
 }
 
 BiasRow from_element(const BiasRow& bias, std::int64_t i) {
@@ -67,7 +67,7 @@ RoundingCounts round_integer_sums(const T* sums, std::int64_t n, int exponent, c
       job.bias = bias == nullptr ? nullptr : bias->aligned;
       job.output = codes;
       job.random = random;
-      tier->round(plan, job, counts);
+      tier->round(plan_for_multiples(plan, exponent), job, counts);
       return counts;
     }
   }

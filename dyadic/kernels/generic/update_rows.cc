@@ -38,11 +38,26 @@ double row_norm(const Format& format, std::span<const double> values, AlignedVec
   return std::sqrt(tree_sum({squares.data(), values.size()}));
 }
 
+/// The format that W + u' is rounded to: to nearest where the sum is a whole number of steps, which never moves and
+/// needs no random bits.
+Format sum_format(const SgdUpdate& job) {
+  Format format = job.master_to;
+  const auto whole = [&](const Format& term) {
+    return term.is_dyadic_grid() && term.step_exponent >= format.step_exponent;
+  };
+  const bool random = random_bits_per_element(format.rounding) != 0;
+  if (random && format.is_dyadic_grid() && whole(job.master_from) && whole(job.update_to)) {
+    format.rounding = Rounding::rne;
+  }
+  return format;
+}
+
 }  // namespace
 
 void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, SgdUpdateCounts& counts) {
   const std::int64_t n = job.columns;
   const auto size = static_cast<std::size_t>(n);
+  const Format sum_to = sum_format(job);
   AlignedVector<float> floats(size);
   AlignedVector<double> update(size);
   AlignedVector<double> other(size);
@@ -71,7 +86,7 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
     decode_row(update_codes, job.update_to, n, floats, update.data());
     decode_row(master_codes, job.master_from, n, floats, other.data());
     for (std::size_t j = 0; j < size; ++j) other[j] += update[j];
-    RoundingCounts master_counts = quantize(other.data(), n, job.master_to, master_codes, master_random);
+    RoundingCounts master_counts = quantize(other.data(), n, sum_to, master_codes, master_random);
     if (job.max_norm > 0) {
       decode_row(master_codes, job.master_to, n, floats, other.data());
       const double factor = norm_factor(row_norm(job.master_to, other, update), job.max_norm);
