@@ -15,10 +15,10 @@ namespace dyadic {
 
 struct DataSpec {
   std::string name = "mnist";
-  std::int64_t train = 50000;    // the first examples of the training file
-  std::int64_t valid = 10000;    // the next ones
-  int augment_pad = 0;           // training images are cut out at random from ones with so many zeros around them
-  bool augment_flip = false;     // and mirrored, left to right, half of the time
+  std::int64_t train = 50000;  // the first examples of the training file
+  std::int64_t valid = 10000;  // the next ones
+  int augment_pad = 0;         // training images are cut out at random from ones with so many zeros around them
+  bool augment_flip = false;   // and mirrored, left to right, half of the time
   bool operator==(const DataSpec&) const = default;
 };
 

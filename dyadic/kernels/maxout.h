@@ -9,7 +9,8 @@ namespace dyadic {
 /// Which of several equal maxima receive the gradient.
 enum class Ties { all, first };
 
-/// y [..., columns / pieces] in z's format, z [..., columns]. Equal codes: the first (matters for -0 and +0 only). NaN never wins.
+/// y [..., columns / pieces] in z's format, z [..., columns]. Equal codes: the first (matters for -0 and +0 only). NaN
+/// never wins.
 void maxout_select(const Tensor& z, std::int64_t pieces, Tensor& y);
 
 /// routed[i, u*pieces + p] = d_y[i, u] where z is the maximum of its group, else zero; in d_y's format.

@@ -81,8 +81,8 @@ struct RoundPlan {
   bool half = false;             // float16 to nearest even, infinities and all
   bool zero_is_largest = false;  // a grid that begins or ends at zero
 
-  /// Of a grid rounded at random: the same grid rounded to nearest, for inputs that are whole steps already. Those never
-  /// move, so their random bits need not be drawn.
+  /// Of a grid rounded at random: the same grid rounded to nearest, for inputs that are whole steps already. Those
+  /// never move, so their random bits need not be drawn.
   std::shared_ptr<const RoundPlan> nearest;
 };
 

@@ -6,7 +6,8 @@
 
 namespace dyadic {
 
-/// output[j] = Q(sum_i input[i, j]), input [..., columns] as rows of columns, output [columns] in its own format, one rounding.
+/// output[j] = Q(sum_i input[i, j]), input [..., columns] as rows of columns, output [columns] in its own format, one
+/// rounding.
 RoundingCounts round_column_sums(const Tensor& input, Tensor& output, const RoundingRandom& random);
 
 }  // namespace dyadic
