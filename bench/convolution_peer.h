@@ -23,7 +23,7 @@ class ConvolutionPeer {
   void prepare(const ConvolutionShape& shape, const std::byte* x, const std::byte* w);
   /// Processor seconds of one forward convolution on one thread; 0 if the peer is missing.
   double run();
-  /// How the peer's last result compares with exact sums: without VNNI it halves signed operands or saturates.
+  /// How the peer's last result compares with exact sums: it is not exact on every processor.
   [[nodiscard]] std::string compare(const std::vector<std::int64_t>& sums) const;
 
  private:
