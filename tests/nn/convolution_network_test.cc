@@ -33,15 +33,28 @@ double mean_loss(Network& network, const Pass& pass) {
   return network.forward(some_targets(), pass).loss / kBatch;
 }
 
-/// As for dense layers (network_test.cc): central differences with h = 2^-7 are good to about 2^-16, and where halving
-/// h changes them another element has become the largest or crossed zero, so that there is no derivative.
-void expect_gradients_of_differences(const std::string& layers) {
-  Network network(small_convolution(layers, "default = \"float32\""), 10);
+/// Central differences of the mean loss as for dense layers (network_test.cc), with smaller steps, because a weight
+/// that is shared by hundreds of places has hundreds of chances to make another element the largest of its window: the
+/// mean loss of ten examples carries about 2^-25 of noise, so h = 2^-11 is good to 2^-15. Where three step sizes
+/// disagree there is such a kink, and no derivative.
+///
+/// Where several elements of a window are equally large, `ties = "all"` deliberately sends more than the derivative.
+/// Random biases and, behind masks, `ties = "first"` keep that out.
+void expect_gradients_of_differences(const std::string& layers, const std::string& ties) {
+  Network network(small_convolution(layers, "default = \"float32\"", "ties = \"" + ties + "\""), 10);
   network.initialise(11, false);
+  for (Parameter* parameter : network.parameters()) {
+    if (parameter->master.shape().size() > 1) continue;
+    for (std::int64_t i = 0; i < parameter->master.size(); ++i) {
+      const RandomStream random = {.seed = 12, .stream = parameter->master_point->stream()};
+      parameter->master.codes<float>()[static_cast<std::size_t>(i)] =
+          static_cast<float>(random_uniform(random, static_cast<std::uint64_t>(i)) - 0.3) / 4;
+    }
+  }
   const Pass pass = {.plan = &network.plan(), .seed = 11, .step = 3, .training = true};
   mean_loss(network, pass);
   network.backward(some_targets(), pass);
-  constexpr float kStep = 0x1p-7F;
+  constexpr float kStep = 0x1p-9F;
   for (Parameter* parameter : network.parameters()) {
     const Tensor gradient = parameter->gradient;
     int checked = 0;
@@ -58,12 +71,13 @@ void expect_gradients_of_differences(const std::string& layers) {
         return (up - down) / (2.0 * h);
       };
       const double coarse = difference(kStep);
-      if (std::fabs(coarse - difference(kStep / 2)) > 1e-4) continue;
-      EXPECT_NEAR(gradient.codes<float>()[static_cast<std::size_t>(i)], coarse, 3e-4) << parameter->name << " " << i;
+      const double fine = difference(kStep / 4);
+      if (std::fabs(coarse - difference(kStep / 2)) > 1e-4 || std::fabs(coarse - fine) > 1e-4) continue;
+      EXPECT_NEAR(gradient.codes<float>()[static_cast<std::size_t>(i)], fine, 3e-4) << parameter->name << " " << i;
       largest = std::max(largest, std::fabs(coarse));
       ++checked;
     }
-    EXPECT_GT(checked, parameter->master.size() / 3) << parameter->name;
+    EXPECT_GE(4 * checked, parameter->master.size()) << parameter->name;
     EXPECT_GT(largest, 0.003) << parameter->name << ": a test of zeros proves nothing";
   }
 }
@@ -71,7 +85,7 @@ void expect_gradients_of_differences(const std::string& layers) {
 TEST(ConvolutionNetwork, GradientsAgreeWithDifferences) {
   for (const std::string& layers : kNetworks) {
     SCOPED_TRACE(layers);
-    expect_gradients_of_differences(layers);
+    expect_gradients_of_differences(layers, layers == kPooledBeforeActivation ? "first" : "all");
   }
 }
 
@@ -79,7 +93,7 @@ TEST(ConvolutionNetwork, EveryFormatFamilyTrainsAStep) {
   for (const std::string& layers : kNetworks) {
     for (const std::string formats :
          {"default = \"q4.12:sat:sr\"", "default = \"dfx12:sat:rna\"", "default = \"float8_e4m3fn:sat\"",
-          "default = \"bfloat16\"", "default = \"z6*4\"", "default = \"int8*0.0625\"",
+          "default = \"bfloat16\"", "default = \"z6*4\"", "default = \"int8*0.0078125\"",
           "default = \"q2.14:sat:srh\"\nweight = \"ternary*0.5\"\nweight_master=\"q2.14:sat:sr\"",
           "default = \"float32\"\nactivation = \"q4.4:sat:rnd\""}) {
       Network network(small_convolution(layers, formats), 10);
@@ -213,12 +227,12 @@ TEST(RangeOfANode, SeesTheZerosOfTheMask) {
   const Pass pass = {.plan = &network.plan(), .seed = 11, .training = true};
   mean_loss(network, pass);
   network.backward(some_targets(), pass);
-  for (const int node : {1, 2}) {
-    for (const Role role : {Role::activation, Role::d_activation}) {
-      const RoundingCounts& counts = network.plan().at(node, role).epoch;
-      EXPECT_GT(counts.zeros * 10, counts.elements * 3) << node << " " << role_name(role);
-      EXPECT_LT(counts.zeros * 10, counts.elements * 7) << node << " " << role_name(role);
-    }
+  // The gradient that c1's mask gets is sparse already, because a pool has routed it.
+  for (const auto& [node, role] :
+       {std::pair{1, Role::activation}, std::pair{2, Role::activation}, std::pair{2, Role::d_activation}}) {
+    const RoundingCounts& counts = network.plan().at(node, role).epoch;
+    EXPECT_GT(counts.zeros * 10, counts.elements * 3) << node << " " << role_name(role);
+    EXPECT_LT(counts.zeros * 10, counts.elements * 7) << node << " " << role_name(role);
   }
 }
 
