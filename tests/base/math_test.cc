@@ -34,6 +34,51 @@ TEST(Log64, IsCloseToTheTrueValue) {
   EXPECT_EQ(log64(1), 0);
 }
 
+struct Quantile {
+  double p, x;
+};
+
+// To 50 digits by Newton's method on the complementary error function, rounded to float64. Both sides of the borders
+// between the approximations (|p - 1/2| = 0.425; sqrt(-ln p) = 5, just below p = 2^-36) are among them.
+constexpr Quantile kQuantiles[] = {
+    {0.5 + 0x1p-33, 0x1.40d931ff62706p-32}, {0.25, -0x1.5956b87528a49p-1},       {0.75, 0x1.5956b87528a49p-1},
+    {0.125, -0x1.267d4c07b0567p+0},         {0.0625, -0x1.88bc1fbe1dabep+0},     {0.078125, -0x1.6af4c0d40e6e1p+0},
+    {0.91796875, 0x1.643bcd0219b2ep+0},     {0.923828125, 0x1.6e69cac60d6a5p+0}, {0x1p-8, -0x1.547d173f6ec89p+1},
+    {1 - 0x1p-10, 0x1.8c73502ae34efp+1},    {0x1p-16, -0x1.0ada394a8c1cdp+2},    {0x1p-33, -0x1.95a1198fcf3d6p+2},
+    {1 - 0x1p-33, 0x1.95a1198fcf3d6p+2},    {0x1p-36, -0x1.a9aa904c4b7b9p+2},    {0x1p-37, -0x1.b025b0b56a3a8p+2},
+    {0x1p-60, -0x1.18bf0c0948e3fp+3},       {0x1p-1000, -0x1.28e35a39fcb50p+5},
+};
+
+TEST(InverseNormal, IsCloseToTheTrueQuantile) {
+  EXPECT_EQ(inverse_normal(0.5), 0);
+  for (const Quantile& row : kQuantiles) {
+    EXPECT_LE(std::fabs(inverse_normal(row.p) - row.x), 1e-15 * std::fabs(row.x)) << row.p;
+  }
+}
+
+// Initial weights use p = (word + 1/2) * 2^-32, which is exact, and so is 1 - p.
+TEST(InverseNormal, IsOddAboutOneHalf) {
+  for (std::uint32_t word = 0; word < 0x7FFFFFFFU - 1000003U; word += 1000003U) {
+    const double p = (word + 0.5) * 0x1p-32;
+    ASSERT_EQ(inverse_normal(p), -inverse_normal(1 - p)) << word;
+  }
+}
+
+TEST(InverseNormal, Increases) {
+  double before = inverse_normal(0x1p-33);
+  for (int i = 1; i < 4096; ++i) {
+    const double x = inverse_normal(i * 0x1p-12);
+    ASSERT_LT(before, x) << i;
+    before = x;
+  }
+  // Across the borders of its pieces too, where neighbours are 2^-20 of p apart.
+  for (const double border : {0.075, 0.925, std::exp(-25.0)}) {
+    for (int i = -8; i < 8; ++i) {
+      EXPECT_LT(inverse_normal(border * (1 + i * 0x1p-20)), inverse_normal(border * (1 + (i + 1) * 0x1p-20))) << i;
+    }
+  }
+}
+
 double recursive_tree(std::vector<double> values) {
   std::size_t size = 1;
   while (size < values.size()) size *= 2;

@@ -103,6 +103,25 @@ TEST_F(Train, ARunThatStoppedResumesToTheSameBits) {
   EXPECT_EQ(checksum("part"), checksum("whole"));
 }
 
+TEST_F(Train, NoStepsAtAllWriteACheckpointOfTheInitialWeights) {
+  const Words words = small({"train", "PI_DIGITS", "FLP", "--epochs", "1"});
+  Words whole = words;
+  whole.insert(whole.end(), {"--out", "whole"});
+  Words none = words;
+  none.insert(none.end(), {"--out", "none", "--max-steps", "0"});
+  const Result stopped = dyadic(none);
+  EXPECT_EQ(stopped.code, 75) << stopped.err;
+  EXPECT_NE(stopped.out.find("resume with: dyadic resume none"), std::string::npos) << stopped.out;
+  std::size_t checkpoints = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ / "none")) {
+    checkpoints += entry.path().extension() == ".safetensors" ? 1 : 0;
+  }
+  EXPECT_EQ(checkpoints, 1U);
+  ASSERT_EQ(dyadic({"resume", "none"}).code, 0);
+  ASSERT_EQ(dyadic(whole).code, 0);
+  EXPECT_EQ(checksum("none"), checksum("whole"));
+}
+
 TEST_F(Train, TheSameCommandAgainGoesOnOrSaysThatItIsDone) {
   const Words words = small({"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out", "run"});
   Words part = words;

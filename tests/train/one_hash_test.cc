@@ -3,17 +3,14 @@
 // anybody has published, and belongs in the changelog.
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "dyadic/base/parallel.h"
-#include "dyadic/data/digits.h"
 #include "dyadic/experiment/recipe.h"
 #include "dyadic/kernels/isa.h"
-#include "dyadic/train/checkpoint.h"
-#include "dyadic/train/trainer.h"
+#include "tests/train/small_runs.h"
 
 namespace dyadic {
 namespace {
@@ -48,26 +45,6 @@ Recipe small_task(const std::vector<std::string>& arithmetic, const std::vector<
                                      "network.layers.4.units=40"};
   overrides.insert(overrides.end(), more.begin(), more.end());
   return task_recipe(words, overrides);
-}
-
-const DataSet& digits() {
-  static const DataSet set = generate_digits_set(kDigitSeed, 250, 40);
-  return set;
-}
-
-/// Trains until `steps`; with `hop`, through a checkpoint after every `hop` steps.
-std::string checksum_after(const Recipe& recipe, std::uint32_t steps, std::uint32_t hop = 0) {
-  auto trainer = std::make_unique<Trainer>(recipe, digits(), nullptr);
-  while (trainer->progress().step < steps && !trainer->finished()) {
-    trainer->step();
-    if (trainer->epoch_complete()) trainer->end_epoch();
-    if (hop != 0 && trainer->progress().step % hop == 0) {
-      const std::vector<std::byte> bytes = serialize_safetensors(make_checkpoint(*trainer));
-      trainer = std::make_unique<Trainer>(recipe, digits(), nullptr);
-      restore_checkpoint(parse_safetensors(bytes, "memory"), "memory", *trainer);
-    }
-  }
-  return state_checksum(trainer->network());
 }
 
 constexpr std::uint32_t kSteps = 36;
