@@ -22,7 +22,7 @@ from reference_windows import add_float32
 # first one's (z, or d_z) or start at element 0 again. `after_pool` always goes on.
 POOL_ROUNDINGS_GO_ON = False
 # Whether straight_through = "clipped" also stops gradients at saturated z of the last node.
-SOFTMAX_IS_CLIPPED = True
+SOFTMAX_IS_CLIPPED = False
 # Whether a new stage rounds every stored tensor, or only those whose format text changes: the same
 # but for dfx tensors whose range has moved since they were written.
 STAGE_ROUNDS_ALL = False
@@ -90,7 +90,9 @@ def sum_of_positions(gradient):
 
 
 def at_limit(tensor):
-    """Where a code is the largest or the smallest of its format."""
+    """Where a code is the largest or the smallest of its format, or a clamped float at its range."""
+    if tensor.clamp is not None:
+        return np.abs(tensor.values) >= 2.0**tensor.clamp
     if tensor.is_grid:
         return (tensor.values == tensor.format.high) | (tensor.values == tensor.format.low)
     return np.abs(tensor.values) >= float(tensor.format.magnitude(tensor.format.largest))

@@ -27,10 +27,18 @@ class Exact:
 
 @dataclass
 class Tensor:
-    """int64 codes of a grid, or a float format's values held in float64 exactly."""
+    """int64 codes of a grid, or a float format's values held in float64 exactly.
+
+    `clamp` is the range R that range initialisation clamped to.
+    """
 
     values: np.ndarray
     format: formats.GridFormat | formats.FloatFormat
+    clamp: int | None = None
+
+    @property
+    def name(self):
+        return self.format.name if self.clamp is None else f"{self.format.name}@{self.clamp}"
 
     @property
     def is_grid(self):
@@ -64,7 +72,7 @@ class Tensor:
         return self.values.astype(kind).view(raw)
 
     def with_values(self, values):
-        return Tensor(values, self.format)
+        return Tensor(values, self.format, self.clamp)
 
 
 def grid_exponent(form):
@@ -185,8 +193,8 @@ class Numbers:
         """Range initialisation: float32, with a range clamped to +-2^R."""
         rounded = quantize(values, FLOAT32, None)
         if self.is_dynamic(node, role):
-            limit = 2.0 ** self.group(node, role).range
-            rounded = rounded.with_values(np.clip(rounded.values, -limit, limit))
+            rounded.clamp = self.group(node, role).range
+            rounded.values = np.clip(rounded.values, -(2.0**rounded.clamp), 2.0**rounded.clamp)
         return rounded
 
     def requantize(self, node, role, tensor, first=0, step=None):
