@@ -10,10 +10,12 @@ import argparse
 import json
 import math
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 
 try:
     import numpy as np
@@ -80,11 +82,13 @@ class Comparison:
         return network, errors
 
     def initial_weights(self, case, recipe):
-        """Normal deviates come from the program's polynomial, so from its checkpoint before the first step."""
+        """Normal deviates come from the program's polynomial: its weights after a step without motion or norms."""
         drawn = [node for node in recipe.nodes[1:] if node.table.get("init") == "normal"]
         if not drawn:
             return {}
-        tensors = self.checkpoint(case, 0, "initial")[1]
+        still = replace(case, schedules="learning_rate = 0.0\nmomentum = 0.0",
+                        layers=re.sub(r"max_norm = [0-9.]+", "max_norm = 0.0", case.layers))
+        tensors = self.checkpoint(still, 1, "initial")[1]
         initial = {}
         for node in drawn:
             text, shape, codes = tensors[f"{node.name}.weight.master"]
@@ -137,8 +141,8 @@ def validation_errors(run_directory):
 
 def tensor_differences(name, text, shape, codes, expected):
     found = []
-    if text.split(":")[0] != expected.format.name:
-        found.append(f"{name}: format {text}, reference {expected.format.name}")
+    if text.split(":")[0] != expected.name:
+        found.append(f"{name}: format {text}, reference {expected.name}")
     if list(shape) != list(expected.values.shape):
         return [*found, f"{name}: shape {shape}, reference {list(expected.values.shape)}"]
     wanted = expected.codes().reshape(-1).astype(np.int64)

@@ -90,11 +90,11 @@ def sum_of_positions(gradient):
 
 
 def at_limit(tensor):
-    """Where a code is the largest or the smallest of its format."""
+    """Where a code is the largest or the smallest of its format, or a clamped float at its range."""
+    if tensor.clamp is not None:
+        return np.abs(tensor.values) >= 2.0**tensor.clamp
     if tensor.is_grid:
         return (tensor.values == tensor.format.high) | (tensor.values == tensor.format.low)
-    if tensor.clamp is not None:
-        return np.abs(tensor.values) >= tensor.clamp
     return np.abs(tensor.values) >= float(tensor.format.magnitude(tensor.format.largest))
 
 

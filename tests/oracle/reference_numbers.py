@@ -27,11 +27,18 @@ class Exact:
 
 @dataclass
 class Tensor:
-    """int64 codes of a grid, or a float format's values held in float64 exactly."""
+    """int64 codes of a grid, or a float format's values held in float64 exactly.
+
+    `clamp` is the range R that range initialisation clamped to.
+    """
 
     values: np.ndarray
     format: formats.GridFormat | formats.FloatFormat
-    clamp: float | None = None  # range initialisation: values are within +-clamp, and saturated at it
+    clamp: int | None = None
+
+    @property
+    def name(self):
+        return self.format.name if self.clamp is None else f"{self.format.name}@{self.clamp}"
 
     @property
     def is_grid(self):
@@ -186,8 +193,8 @@ class Numbers:
         """Range initialisation: float32, with a range clamped to +-2^R."""
         rounded = quantize(values, FLOAT32, None)
         if self.is_dynamic(node, role):
-            limit = 2.0 ** self.group(node, role).range
-            rounded = Tensor(np.clip(rounded.values, -limit, limit), rounded.format, limit)
+            rounded.clamp = self.group(node, role).range
+            rounded.values = np.clip(rounded.values, -(2.0**rounded.clamp), 2.0**rounded.clamp)
         return rounded
 
     def requantize(self, node, role, tensor, first=0, step=None):

@@ -19,7 +19,7 @@ def named_tensors(network):
 
 
 def described(tensor):
-    return describe(tensor) | {"format": tensor.format.name}
+    return describe(tensor) | {"format": tensor.name}
 
 
 def ranges(network):
