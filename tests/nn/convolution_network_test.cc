@@ -57,9 +57,12 @@ void expect_gradients_of_differences(const std::string& layers, const std::strin
   constexpr float kStep = 0x1p-9F;
   for (Parameter* parameter : network.parameters()) {
     const Tensor gradient = parameter->gradient;
+    int tried = 0;
     int checked = 0;
     double largest = 0;
-    for (std::int64_t i = 0; i < parameter->master.size(); ++i) {
+    const std::int64_t stride = 1 + parameter->master.size() / 40;  // and odd strides meet every place of a window
+    for (std::int64_t i = 0; i < parameter->master.size(); i += stride | 1) {
+      ++tried;
       float& weight = parameter->master.codes<float>()[static_cast<std::size_t>(i)];
       const float saved = weight;
       const auto difference = [&](float h) {
@@ -77,7 +80,7 @@ void expect_gradients_of_differences(const std::string& layers, const std::strin
       largest = std::max(largest, std::fabs(coarse));
       ++checked;
     }
-    EXPECT_GE(4 * checked, parameter->master.size()) << parameter->name;
+    EXPECT_GE(4 * checked, tried) << parameter->name;
     EXPECT_GT(largest, 0.003) << parameter->name << ": a test of zeros proves nothing";
   }
 }
