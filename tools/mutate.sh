@@ -67,6 +67,20 @@ dyadic/base/philox.h ;; s/(first % 32)) &/(first % 16)) \&/ ;; base ;; RandomBit
 dyadic/base/parallel.cc ;; s/grains \* (part + 1) \/ parts/grains * part \/ parts/ ;; base ;; ParallelFor.*
 dyadic/base/parallel.cc ;; s/ || inside_part// ;; base ;; ParallelFor.CallsInside*
 dyadic/base/nearest_name.cc ;; s/at(i - 2, j - 2) + 1/at(i - 2, j - 2) + 2/ ;; base ;; EditDistance.*
+dyadic/base/math.cc ;; s/x = r <= 5 ?/x = r <= 7 ?/ ;; base ;; InverseNormal.*
+dyadic/base/math.cc ;; s/<= 0.425)/<= 0.43)/ ;; base ;; InverseNormal.*
+dyadic/kernels/relu.cc ;; s/order(from\[i\]) > least/order(from[i]) >= least/ ;; kernels ;; Relu.*
+dyadic/kernels/relu.cc ;; s/static_cast<int>(!at_limit(codes\[i\]))/1/ ;; kernels ;; Relu.*
+dyadic/kernels/relu.cc ;; s/d_y.format().is_grid() ? d_y.format().code_offset : 0/0/ ;; kernels ;; Relu.*
+dyadic/kernels/add_bias.cc ;; s/random.first_index + static_cast<std::uint64_t>(first)/static_cast<std::uint64_t>(first)/ ;; kernels ;; AddBias.*
+dyadic/kernels/add_bias.cc ;; s/static_cast<std::int64_t>(codes\[i\]) - format.code_offset/static_cast<std::int64_t>(codes[i])/ ;; kernels ;; AddBias.*
+dyadic/kernels/column_norm.cc ;; s/format().width > 24/format().width > 32/ ;; kernels ;; ColumnNorm.*
+dyadic/kernels/update.cc ;; s/kernel.takes == &takes_all)/true)/ ;; kernels ;; WeightDecay.*
+dyadic/kernels/ref/update_rows.cc ;; s/slope += job.weight_decay/slope -= job.weight_decay/ ;; kernels ;; WeightDecay.*
+dyadic/experiment/layer_shape.cc ;; s/four ? padding\[2\]/four ? padding[0]/ ;; experiment ;; LayerShape.*
+dyadic/experiment/recipe.cc ;; s/return e <= epoch;/return e < epoch;/ ;; experiment ;; Schedule.*
+dyadic/experiment/recipe_text.cc ;; s/if (!field.implied) return false;/return false;/ ;; experiment ;; Version01.*
+dyadic/nn/pooled_bias.cc ;; s/values_before_ \* input.shape()\[0\]/0/ ;; nn ;; PooledBias.*
 TABLE
 }
 

@@ -23,8 +23,7 @@ void gather(std::span<const std::int64_t> examples, const ImageSet& set, const A
 
 void BatchLoader::load_training(const ImageSet& set, std::span<const std::int64_t> examples, const Pass& pass,
                                 Network& network) {
-  const RandomStream random = {pass.seed, pass.step,
-                               stream_number(0, static_cast<std::uint32_t>(Role::input), RandomPurpose::augmentation)};
+  const RandomStream random = augment_stream(pass.seed, pass.step);
   const auto count = static_cast<std::int64_t>(examples.size());
   if (set.is_float()) {
     gather(

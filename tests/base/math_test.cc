@@ -56,6 +56,18 @@ TEST(InverseNormal, IsCloseToTheTrueQuantile) {
   }
 }
 
+// Near the borders, where the pieces on both sides are accurate but differ in their last bits: these were computed in
+// IEEE float64 by another program.
+TEST(InverseNormal, ChangesItsApproximationWhereTheAlgorithmSays) {
+  constexpr Quantile kRows[] = {
+      {0x1.3126e978d4fdfp-4, -0x1.716d35f62c9d5p+0},  {0x1.32ca57a786c22p-4, -0x1.70b374817af50p+0},
+      {0x1.339c0ebedfa44p-4, -0x1.7056dc6686c9ap+0},  {0x1.d97f62b6ae7d5p-1, 0x1.7028a2658e000p+0},
+      {0x1.d9b3d083eb852p-1, 0x1.70e1d2c53d2dcp+0},   {0x1.c965971ea9c5cp-37, -0x1.aaba25670981fp+2},
+      {0x1.ec94ca210599ep-37, -0x1.aa07c04a264fbp+2},
+  };
+  for (const Quantile& row : kRows) EXPECT_EQ(inverse_normal(row.p), row.x) << row.p;
+}
+
 // Initial weights use p = (word + 1/2) * 2^-32, which is exact, and so is 1 - p.
 TEST(InverseNormal, IsOddAboutOneHalf) {
   for (std::uint32_t word = 0; word < 0x7FFFFFFFU - 1000003U; word += 1000003U) {
