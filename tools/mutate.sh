@@ -81,6 +81,15 @@ dyadic/experiment/layer_shape.cc ;; s/four ? padding\[2\]/four ? padding[0]/ ;; 
 dyadic/experiment/recipe.cc ;; s/return e <= epoch;/return e < epoch;/ ;; experiment ;; Schedule.*
 dyadic/experiment/recipe_text.cc ;; s/if (!field.implied) return false;/return false;/ ;; experiment ;; Version01.*
 dyadic/nn/pooled_bias.cc ;; s/values_before_ \* input.shape()\[0\]/0/ ;; nn ;; PooledBias.*
+dyadic/nn/pooled_bias.cc ;; s/if (!pass.training) {/if (false) {/ ;; nn ;; PooledBias.*
+dyadic/nn/activation.cc ;; s/options_.values_before \* routed_.shape()\[0\]/0/ ;; nn ;; PooledBias.*
+dyadic/nn/layer_table.cc ;; s/.d_input = !context.pools_before_activation}}/.d_input = true}}/ ;; nn ;; RangeOfANode.*
+dyadic/nn/layer_table.cc ;; s/.counts_d_input = !follows_mask(context, context.index)/.counts_d_input = true/ ;; nn ;; RangeOfANode.*
+dyadic/nn/layer_table.cc ;; s/.counted = {.output = is_last_of_node(context, next_index)/.counted = {.output = true/ ;; nn ;; RangeOfANode.*
+dyadic/nn/layer_table.cc ;; s/window \* shape.outputs)/shape.outputs)/ ;; nn ;; ConvolutionNetwork.Draws*
+dyadic/nn/pool.cc ;; s/pass.first_example \* shape.out_height() \* shape.out_width()/0/ ;; nn ;; ConvolutionNetwork.Batches*
+dyadic/train/trainer.cc ;; s/recipe_.seed, progress_.step, point.stream()/recipe_.seed, 0, point.stream()/ ;; train ;; Stages.*
+dyadic/train/trainer.cc ;; s/written.range = format.range;/;/ ;; train ;; Stages.*
 TABLE
 }
 
