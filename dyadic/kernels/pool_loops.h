@@ -44,8 +44,8 @@ template <typename Code, typename Order, typename Ordered, typename Sum>
 inline void send(const Code* __restrict codes, const Ordered* __restrict best, const Sum* __restrict gradient,
                  int count, Order order, Sum* __restrict sums) {
   for (int c = 0; c < count; ++c) {
-    const bool wins = (order(codes[c]) == best[c]) & !Order::is_nan(best[c]);
-    sums[c] += wins ? gradient[c] : Sum{0};
+    const int wins = static_cast<int>(order(codes[c]) == best[c]) & static_cast<int>(!Order::is_nan(best[c]));
+    sums[c] += wins != 0 ? gradient[c] : Sum{0};
   }
 }
 
@@ -53,8 +53,9 @@ template <typename Code, typename Order, typename Ordered, typename Sum, typenam
 inline void send_unless(const Code* __restrict codes, const Ordered* __restrict best, const Sum* __restrict gradient,
                         int count, Order order, const Limit& at_limit, Sum* __restrict sums) {
   for (int c = 0; c < count; ++c) {
-    const bool wins = (order(codes[c]) == best[c]) & !Order::is_nan(best[c]) & !at_limit(codes[c]);
-    sums[c] += wins ? gradient[c] : Sum{0};
+    const int wins = static_cast<int>(order(codes[c]) == best[c]) & static_cast<int>(!Order::is_nan(best[c])) &
+                     static_cast<int>(!at_limit(codes[c]));
+    sums[c] += wins != 0 ? gradient[c] : Sum{0};
   }
 }
 
