@@ -82,16 +82,15 @@ void round_into(Tensor& tensor, std::int64_t i, double value, const RandomStream
 double value_of(const Tensor& tensor, std::int64_t i) { return decode(tensor.format(), tensor.code(i)); }
 
 double row_norm(const Tensor& master, std::int64_t row, std::int64_t columns) {
-  double exact = 0;  // of squares of integers below 2^53 in all, as those of these tests are for 20 bits
-  std::uint64_t integers = 0;
+  std::uint64_t integers = 0;  // their sum of squares, for grids of at most 27 bits; other codes are bit patterns
   std::vector<double> squares;
   for (std::int64_t i = row * columns; i < (row + 1) * columns; ++i) {
-    integers += static_cast<std::uint64_t>(master.code(i) * master.code(i));
+    const auto code = static_cast<std::uint64_t>(master.code(i));
+    integers += code * code;
     squares.push_back(value_of(master, i) * value_of(master, i));
   }
   if (!master.format().is_grid()) return std::sqrt(tree_sum(squares));
-  exact = std::sqrt(static_cast<double>(integers));
-  return std::ldexp(exact, master.format().step_exponent);
+  return std::ldexp(std::sqrt(static_cast<double>(integers)), master.format().step_exponent);
 }
 
 /// docs/numerics.md, line by line. Without optimisation across statements: each operation is rounded.
