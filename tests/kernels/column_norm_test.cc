@@ -62,11 +62,21 @@ struct Case {
 };
 
 const std::vector<Case> kCases = {
-    {"dfx12@0:sat:rna", 1.0}, {"dfx12@-3:sat:sr", 0.125}, {"dfx31@0:sat:rne", 0.5},  // 23 rows: squares below 2^63 in
-                                                                                     // all
-    {"dfx31@2:sat:sr", 2.0},  {"q2.14:sat:sr", 1.9},      {"q4.28:sat:rne", 0.9},     {"z4", 4.0},
-    {"ternary*0.5", 0.5},     {"int8*0.3", 20.0},         {"float32", 1.0},           {"float32@0", 1.0},
-    {"float16", 1.0},         {"bfloat16:inf:sr16", 1.0}, {"float8_e4m3fn:sat", 1.0},
+    {"dfx12@0:sat:rna", 1.0},
+    {"dfx12@-3:sat:sr", 0.125},
+    {"dfx31@0:sat:rne", 0.5},  // 23 rows: squares below 2^63 in
+                               // all
+    {"dfx31@2:sat:sr", 2.0},
+    {"q2.14:sat:sr", 1.9},
+    {"q4.28:sat:rne", 0.9},
+    {"z4", 4.0},
+    {"ternary*0.5", 0.5},
+    {"int8*0.3", 20.0},
+    {"float32", 1.0},
+    {"float32@0", 1.0},
+    {"float16", 1.0},
+    {"bfloat16:inf:sr16", 1.0},
+    {"float8_e4m3fn:sat", 1.0},
 };
 
 TEST(ColumnNorm, EveryColumnIsScaledByItsOwnFactor) {
