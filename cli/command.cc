@@ -21,7 +21,7 @@ const auto kOptions = std::to_array<Option>(
      {"--data", "DIR", "where data sets lie (else DYADIC_DATA, else ./data)", &A::data},
      {"--seed", "N", "every random bit follows from it", &A::seed},
      {"--threads", "N", "threads (else DYADIC_THREADS, else all processors); results do not depend on it", &A::threads},
-     {"--out", "DIR", "run directory to write", &A::out},
+     {"--out", "DIR", "run directory to write; of `data make`: where the prepared set goes", &A::out},
      {"--epochs", "N", "short for --set train.epochs=N", &A::epochs},
      {"--isa", "NAME", "instruction-set tier (`dyadic info` lists them); results do not depend on it", &A::isa},
      {"--max-steps", "N", "stop, resumable, after N steps in all", &A::max_steps},
@@ -43,7 +43,7 @@ const std::vector<Command>& commands() {
        kMany,
        {"--set", "--data", "--seed", "--threads", "--out", "--epochs", "--isa", "--max-steps", "--on-nonfinite",
         "--init-from", "--keys", "--json", "--quiet"},
-       "tasks: PI_MNIST, PI_DIGITS (generated digits, no download)\n"
+       "tasks: PI_MNIST, MNIST, CIFAR10, SVHN; PI_DIGITS, DIGITS, SCENES (generated images, no download)\n"
        "formats: FLP (float32), HFLP (float16), FXP (fixed), DFXP (dynamic fixed); the sign is not counted in bits\n"
        "\n"
        "  dyadic train PI_DIGITS DFXP 5 9 11 100 0.0001 2 --epochs 5\n"

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <initializer_list>
 
 #include "cli/exit_code.h"
@@ -14,9 +15,24 @@ std::atomic<int> stop_requests{0};
 std::atomic<int> interrupts{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may use it");
 
+/// Only what a signal handler may do.
+void say(const char* text) {
+  if (isatty(STDERR_FILENO) != 0) static_cast<void>(!write(STDERR_FILENO, text, std::strlen(text)));
+}
+
 void handle(int signal) {
-  if (signal == SIGINT && interrupts.fetch_add(1) > 0) _exit(static_cast<int>(ExitCode::interrupted));
+  const bool again = signal == SIGINT && interrupts.fetch_add(1) > 0;
+  if (again) {
+    say("\ninterrupted; what was done since the last checkpoint is lost\n");
+    _exit(static_cast<int>(ExitCode::interrupted));
+  }
+  if (signal == SIGINT) say("\nstopping with a checkpoint; interrupt again to stop at once\n");
   stop_requests.fetch_add(1);
+}
+
+bool is_ignored(int signal) {
+  struct sigaction action = {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 }  // namespace
@@ -26,7 +42,10 @@ const std::atomic<int>& stop_on_signals() {
   action.sa_handler = handle;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGTERM, SIGUSR1, SIGUSR2, SIGINT}) sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGTERM, SIGUSR1, SIGUSR2, SIGINT, SIGHUP}) {
+    if (signal == SIGHUP && is_ignored(signal)) continue;  // nohup
+    sigaction(signal, &action, nullptr);
+  }
   return stop_requests;
 }
 

@@ -20,4 +20,9 @@ std::string data_fingerprint(const ImageSet& train, const ImageSet& test) {
   return hash.hex();
 }
 
+bool has_published_counts(const DataSetRow& row, std::int64_t train, std::int64_t test) {
+  const bool without_extra = row.train_count_without_extra != 0 && train == row.train_count_without_extra;
+  return test == row.test_count && (train == row.train_count || without_extra);
+}
+
 }  // namespace dyadic

@@ -85,6 +85,7 @@ struct DataSetRow {
   int classes;
   std::int64_t train_count;
   std::int64_t test_count;
+  std::int64_t train_count_without_extra = 0;  // of a set with an optional file; 0: there is none
   std::vector<DataFile> files;  // what it consists of; `check` compares the hashes that are known
   std::vector<DataDownload> downloads;
   std::vector<const char*> mirrors;  // addresses that end in a slash
@@ -96,6 +97,9 @@ struct DataSetRow {
   /// The files of `files`, in its order, as this set would fill them; null where they are not compared.
   std::vector<std::vector<std::uint8_t>> (*contents)(const DataSet& set);
 };
+
+/// Whether these are the numbers of examples of the published set, with or without its optional file.
+bool has_published_counts(const DataSetRow& row, std::int64_t train, std::int64_t test);
 
 std::span<const DataSetRow> data_set_table();
 

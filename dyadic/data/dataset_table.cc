@@ -131,6 +131,7 @@ std::span<const DataSetRow> data_set_table() {
        .classes = 10,
        .train_count = 604388,
        .test_count = 26032,
+       .train_count_without_extra = 73257,
        // extra_32x32.mat is optional, so it is not listed; only the packed bytes have published hashes.
        .files = {{"train_32x32.mat", 182040794, ""}, {"test_32x32.mat", 64275384, ""}},
        .downloads = {{"train_32x32.mat", 182040794, "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"},
@@ -149,6 +150,7 @@ std::span<const DataSetRow> data_set_table() {
        .classes = 10,
        .train_count = 604388,
        .test_count = 26032,
+       .train_count_without_extra = 73257,
        .files = {},
        .downloads = {},
        .mirrors = {},

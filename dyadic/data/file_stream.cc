@@ -92,6 +92,8 @@ struct FileStream::State {
         throw Error(name + ": liblzma could not start");
       }
       packing = Packing::xz;
+    } else if (name.ends_with(".xz") || name.ends_with(".gz")) {
+      fail(std::string("it is not ") + (name.ends_with(".xz") ? "xz" : "gzip") + " data, as its name says");
     }
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -188,6 +189,7 @@ class Reader {
     if (node.kind != Kind::table) fail_type(node, key, field);
     read_table(node, key + ".", schedule_fields(), schedule);
     if (node.find("end") == nullptr) schedule.end = schedule.start;
+    check_factor(node, key, schedule);
     // The rows know no limits for start and end: those belong to the quantity that is scheduled.
     for (const char* name : {"start", "end"}) {
       if (const TomlNode* value = node.find(name)) {
@@ -196,6 +198,15 @@ class Reader {
       }
     }
     return schedule;
+  }
+
+  static void check_factor(const TomlNode& node, const std::string& key, const Schedule& schedule) {
+    const auto fail = [&](const std::string& what) {
+      throw UsageError(fmt::format("{}: \"{}\" {}", node.origin, key, what));
+    };
+    if (schedule.factor == 1 && !schedule.after.empty()) fail("has `at` without `factor`, which is what happens then");
+    const auto order = std::ranges::adjacent_find(schedule.after, std::greater_equal<>());
+    if (order != schedule.after.end()) fail("wants the numbers of `at` in increasing order");
   }
 
   Extents read_extents(const TomlNode& node, const std::string& key, const FieldPointer& field, const Limits& limits) {

@@ -43,12 +43,14 @@ class Session {
   void note(const std::string& text) const {
     if (observer_.note) observer_.note(text);
   }
+  /// By a signal: at once, also between batches of an evaluation.
+  [[nodiscard]] bool signalled() const { return options_.stop_requested != nullptr && *options_.stop_requested != 0; }
   [[nodiscard]] bool stop_requested() const {
-    const bool at_limit = options_.max_steps && trainer_->progress().step >= *options_.max_steps;
-    return at_limit || (options_.stop_requested != nullptr && *options_.stop_requested != 0);
+    return signalled() || (options_.max_steps && trainer_->progress().step >= *options_.max_steps);
   }
   void report_step();
-  void finish_epoch();
+  /// False if a signal came before the epoch was evaluated; it is still complete then.
+  bool finish_epoch();
   void save();
   RunSummary summary();
 
@@ -130,8 +132,10 @@ void Session::report_step() {
                   .eta_seconds = static_cast<double>(batches_left * recipe.train.batch) / std::max(1e-9, rate)});
 }
 
-void Session::finish_epoch() {
-  EpochReport report = trainer_->end_epoch();
+bool Session::finish_epoch() {
+  std::optional<EpochReport> ended = trainer_->end_epoch([this] { return signalled(); });
+  if (!ended) return false;
+  EpochReport& report = *ended;
   report.seconds = seconds_since(epoch_begin_);
   const std::int64_t batches_here = trainer_->batches_per_epoch() - epoch_first_batch_;
   report.samples_per_second =
@@ -144,6 +148,7 @@ void Session::finish_epoch() {
   const Progress& progress = trainer_->progress();
   if (trainer_->finished() || (progress.epochs + progress.init_epochs) % trainer_->recipe().train.checkpoint_every == 0)
     save();
+  return true;
 }
 
 void Session::save() {
@@ -174,13 +179,19 @@ RunSummary Session::summary() {
 
 RunOutcome Session::run() {
   while (!trainer_->finished()) {
-    if (stop_requested()) {
-      save();
-      return {.finished = false, .summary = summary()};
+    bool stops = false;
+    // First, because a run may have been stopped between an epoch and its evaluation.
+    if (trainer_->epoch_complete()) {
+      stops = !finish_epoch();
+    } else if (stop_requested()) {
+      stops = true;
+    } else {
+      for (const std::string& warning : trainer_->step()) warn(warning);
+      report_step();
     }
-    for (const std::string& warning : trainer_->step()) warn(warning);
-    report_step();
-    if (trainer_->epoch_complete()) finish_epoch();
+    if (!stops) continue;
+    save();
+    return {.finished = false, .summary = summary()};
   }
   RunOutcome outcome = {.finished = true, .summary = summary()};
   directory_.write_summary(summary_json(outcome.summary));

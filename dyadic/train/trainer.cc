@@ -142,11 +142,14 @@ std::int64_t Trainer::evaluation_batch() const {
   return std::max(recipe_.train.batch, std::min(kMost, kValues / values));
 }
 
-EvaluationScore Trainer::evaluate(const ImageSet& set, ExampleRange range) {
+EvaluationScore Trainer::evaluate(const ImageSet& set, ExampleRange range) { return *evaluate_until(set, range, {}); }
+
+std::optional<EvaluationScore> Trainer::evaluate_until(const ImageSet& set, ExampleRange range, const StopTest& stop) {
   std::int64_t errors = 0;
   double loss = 0;
   const std::int64_t batch = evaluation_batch();
   for (std::int64_t first = range.begin; first < range.end; first += batch) {
+    if (stop && stop()) return std::nullopt;
     const std::int64_t count = std::min(batch, range.end - first);
     const Pass pass = {.plan = &network_.plan(),
                        .seed = recipe_.seed,
@@ -159,12 +162,19 @@ EvaluationScore Trainer::evaluate(const ImageSet& set, ExampleRange range) {
     errors += score.errors;
     loss += score.loss;
   }
-  return {.error = percent(errors, range.count()),
-          .loss = range.count() == 0 ? 0 : loss / static_cast<double>(range.count())};
+  return EvaluationScore{.error = percent(errors, range.count()),
+                         .loss = range.count() == 0 ? 0 : loss / static_cast<double>(range.count())};
 }
 
-EpochReport Trainer::end_epoch() {
+std::optional<EpochReport> Trainer::end_epoch(const StopTest& stop) {
   const bool was_initialising = initialising();
+  std::optional<EvaluationScore> validation;
+  std::optional<EvaluationScore> test;
+  if (!was_initialising) {
+    validation = evaluate_until(data_.train, split_.valid, stop);
+    if (validation) test = evaluate_until(data_.test, {0, data_.test.count()}, stop);
+    if (!test) return std::nullopt;
+  }
   const std::int64_t examples = progress_.batch * recipe_.train.batch;
   EpochReport report = {.epoch = (was_initialising ? progress_.init_epochs : progress_.epochs) + 1,
                         .epochs = was_initialising ? recipe_.formats.range.init_epochs : recipe_.train.epochs,
@@ -185,9 +195,8 @@ EpochReport Trainer::end_epoch() {
     }
     return report;
   }
-  const EvaluationScore validation = evaluate(data_.train, split_.valid);
-  report.validation_error = progress_.validation_error = validation.error;
-  report.test_error = progress_.test_error = evaluate(data_.test, {0, data_.test.count()}).error;
+  report.validation_error = progress_.validation_error = validation->error;
+  report.test_error = progress_.test_error = test->error;
   ++progress_.epochs;
   if (recipe_.stage_at(progress_.epochs) != recipe_.stage_at(progress_.epochs - 1)) enter_stage();
   if (progress_.validation_error < progress_.best_validation_error) {

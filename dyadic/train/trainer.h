@@ -39,6 +39,9 @@ struct Progress {
   bool operator==(const Progress&) const = default;
 };
 
+/// Asked between batches of an evaluation: true ends it without a result.
+using StopTest = std::function<bool()>;
+
 struct EvaluationScore {
   double error = 0;  // percent
   double loss = 0;   // mean
@@ -66,8 +69,9 @@ class Trainer {
   std::vector<std::string> step();
 
   /// After epoch_complete(): evaluates (not while initialising), moves on to the next epoch, ends the initialisation
-  /// after its last one. Throws NonFiniteError when training has stayed at chance for `patience` epochs.
-  EpochReport end_epoch();
+  /// after its last one. None, and nothing has changed, if `stop` ended the evaluation: a checkpoint taken then goes on
+  /// with it. Throws NonFiniteError when training has stayed at chance for `patience` epochs.
+  std::optional<EpochReport> end_epoch(const StopTest& stop = {});
 
   [[nodiscard]] EvaluationScore evaluate(const ImageSet& set, ExampleRange range);
   [[nodiscard]] const SplitRanges& split() const { return split_; }
@@ -86,6 +90,8 @@ class Trainer {
   void enter_stage();
   std::vector<RoleReport> role_reports();
   void check_divergence(double train_error);
+  [[nodiscard]] std::optional<EvaluationScore> evaluate_until(const ImageSet& set, ExampleRange range,
+                                                              const StopTest& stop);
   /// Examples per evaluation pass: no result depends on it, memory and speed do.
   [[nodiscard]] std::int64_t evaluation_batch() const;
 

@@ -195,5 +195,14 @@ TEST_F(RealMnist, HasThePublishedBytesAndCounts) {
   EXPECT_NEAR(std::sqrt(squares / (255.0 * count) - mean * mean), 0.3081, 0.00005);
 }
 
+TEST(DataSetTable, TakesSvhnWithAndWithoutItsExtraFile) {
+  const DataSetRow& svhn = data_set_row("svhn");
+  EXPECT_TRUE(has_published_counts(svhn, 604388, 26032));
+  EXPECT_TRUE(has_published_counts(svhn, 73257, 26032));
+  EXPECT_FALSE(has_published_counts(svhn, 73257, 26031));
+  EXPECT_FALSE(has_published_counts(svhn, 73256, 26032));
+  EXPECT_FALSE(has_published_counts(data_set_row("mnist"), 0, 10000));
+}
+
 }  // namespace
 }  // namespace dyadic

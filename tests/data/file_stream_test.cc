@@ -38,6 +38,13 @@ TEST(XzStream, GivesThePlainBytes) {
   EXPECT_TRUE(FileStream("f", test::xz_packed(plain)).compressed());
 }
 
+TEST(XzStream, OtherDataUnderAPackedNameAreRefused) {
+  for (const char* name : {"a.xz", "a.gz"}) {
+    EXPECT_THAT(message_of<FileFormatError>([&] { FileStream(name, Bytes(20, 7)); }), HasSubstr("as its name says"));
+  }
+  EXPECT_FALSE(FileStream("a.bin", Bytes(20, 7)).compressed());
+}
+
 TEST(XzStream, ReadsSomeUntilTheEnd) {
   const Bytes packed = test::xz_packed({1, 2, 3});
   FileStream stream("f", packed);

@@ -1,5 +1,6 @@
 // Recipes with images, convolutions, pools, schedules in steps and stages: what they hold, and every way they can be
 // wrong, with the whole message that a user sees.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -63,6 +64,20 @@ TEST(ConvolutionRecipe, HoldsWhatTheFileSays) {
   EXPECT_EQ(layers[5].stride, (Extents{{2}})) << "of a pool, its size if absent";
   EXPECT_TRUE(layers[5].partial);
   EXPECT_EQ(layers[8].weight_decay, 0.0001);
+}
+
+TEST(ConvolutionRecipe, SchedulesOfFactorsStayWithinTheirLimits) {
+  const std::string momentum = "momentum = { start = 0.5, end = 0.9, factor = 0.5 }";
+  const std::string last = changed(momentum, "momentum = { start = 0.5, factor = 1.5 }");
+  EXPECT_THAT(parse_error(last), testing::HasSubstr("\"train.momentum\" grows to 2.53125 in the last of 5 epochs"));
+  EXPECT_EQ(parse_error(changed(momentum, "momentum = { start = 0.5, factor = 1.1 }")), "no error");
+  const std::string rate = "factor = 0.5, at = [2, 4] }";
+  EXPECT_THAT(parse_error(changed(rate, "factor = 100000 }")), testing::HasSubstr("\"train.learning_rate\" grows to"));
+  EXPECT_THAT(parse_error(changed(rate, "at = [2, 4] }")), testing::HasSubstr("has `at` without `factor`"));
+  for (const char* order : {"[4, 2]", "[2, 2]"}) {
+    const std::string text = changed(rate, std::string("factor = 0.5, at = ") + order + " }");
+    EXPECT_THAT(parse_error(text), testing::HasSubstr("in increasing order")) << order;
+  }
 }
 
 TEST(ConvolutionRecipe, TextReadsBackAsTheSameRecipe) {

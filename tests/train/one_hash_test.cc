@@ -34,19 +34,6 @@ const std::vector<Arithmetic> kArithmetics = {
      "dbadeb439e9046ffa0f7c69313e9066905d4f01852a7dc6f0516807dbd8546d1"},
 };
 
-Recipe small_task(const std::vector<std::string>& arithmetic, const std::vector<Override>& more = {}) {
-  std::vector<std::string> words = {"PI_DIGITS"};
-  words.insert(words.end(), arithmetic.begin(), arithmetic.end());
-  std::vector<Override> overrides = {"data.split={train = 200, valid = 50}",
-                                     "train.batch=20",
-                                     "train.epochs=4",
-                                     "seed=3",
-                                     "network.layers.1.units=40",
-                                     "network.layers.4.units=40"};
-  overrides.insert(overrides.end(), more.begin(), more.end());
-  return task_recipe(words, overrides);
-}
-
 constexpr std::uint32_t kSteps = 36;
 
 class OneHash : public testing::TestWithParam<Arithmetic> {

@@ -43,6 +43,21 @@ inline std::string checksum_after(const Recipe& recipe, std::uint32_t steps, std
   return state_checksum(trainer->network());
 }
 
+/// The task PI_DIGITS with hidden layers of 40 units in 5 pieces: ten steps of twenty images to an epoch, four epochs.
+/// `arithmetic`: FORMAT and its numbers.
+inline Recipe small_task(const std::vector<std::string>& arithmetic, const std::vector<Override>& more = {}) {
+  std::vector<std::string> words = {"PI_DIGITS"};
+  words.insert(words.end(), arithmetic.begin(), arithmetic.end());
+  std::vector<Override> overrides = {"data.split={train = 200, valid = 50}",
+                                     "train.batch=20",
+                                     "train.epochs=4",
+                                     "seed=3",
+                                     "network.layers.1.units=40",
+                                     "network.layers.4.units=40"};
+  overrides.insert(overrides.end(), more.begin(), more.end());
+  return task_recipe(words, overrides);
+}
+
 /// 28x28x1 - c1 9x9x6, its bias after the pool 4x4x6 - maxout 4x4x3 - c2 4x4x4 - relu - mean 2x2x4, masked - out 10;
 /// six steps of ten images to an epoch. `more` stands in [train].
 inline Recipe small_convolution_run(const std::string& formats, const std::string& more = "epochs = 4",

@@ -3,30 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "dyadic/base/error.h"
-#include "dyadic/data/digits.h"
 #include "dyadic/io/stored_tensor.h"
 #include "dyadic/train/checkpoint.h"
 #include "dyadic/train/initial_weights.h"
+#include "tests/train/small_runs.h"
 
 namespace dyadic {
 namespace {
-
-const DataSet& digits() {
-  static const DataSet set = generate_digits_set(kDigitSeed, 250, 40);
-  return set;
-}
-
-Recipe small_task(std::vector<std::string> words, const std::vector<Override>& more = {}) {
-  words.insert(words.begin(), "PI_DIGITS");
-  std::vector<Override> overrides = {"data.split={train = 200, valid = 50}",
-                                     "train.batch=20",
-                                     "train.epochs=4",
-                                     "seed=3",
-                                     "network.layers.1.units=40",
-                                     "network.layers.4.units=40"};
-  overrides.insert(overrides.end(), more.begin(), more.end());
-  return task_recipe(words, overrides);
-}
 
 void train_epochs(Trainer& trainer, int epochs) {
   for (int epoch = 0; epoch < epochs; ++epoch) {
@@ -47,9 +30,28 @@ TEST(Trainer, LearnsTheDigits) {
   EXPECT_LT(trainer.progress().validation_error, 45.0) << "chance is 90";
 }
 
+TEST(Trainer, AnEvaluationThatIsBrokenOffIsMadeAfterResuming) {
+  Trainer trainer(small_task({"FLP"}), few_digits(), nullptr);
+  while (!trainer.epoch_complete()) trainer.step();
+  const Progress before = trainer.progress();
+  int asked = 0;
+  EXPECT_FALSE(trainer.end_epoch([&] { return ++asked == 2; }).has_value()) << "between validation and test";
+  EXPECT_EQ(trainer.progress(), before);
+  const std::unique_ptr<Trainer> later = resumed(trainer);
+  EXPECT_TRUE(later->epoch_complete());
+  const std::optional<EpochReport> late = later->end_epoch();
+  const std::optional<EpochReport> direct = trainer.end_epoch();
+  EXPECT_EQ(late->validation_error, direct->validation_error);
+  EXPECT_EQ(late->test_error, direct->test_error);
+  EXPECT_EQ(late->train_error, direct->train_error);
+  later->step();
+  trainer.step();
+  EXPECT_EQ(state_checksum(later->network()), state_checksum(trainer.network()));
+}
+
 TEST(Trainer, RangeInitialisationDrawsTheWeightsAgainInTheRangesFound) {
   const Recipe recipe = small_task({"DFXP", "5", "9", "11", "1", "0.001", "2"});
-  Trainer trainer(recipe, digits(), nullptr);
+  Trainer trainer(recipe, few_digits(), nullptr);
   EXPECT_TRUE(trainer.initialising());
   EXPECT_EQ(format_name(trainer.network().parameters()[0]->master.format()), "float32@5:inf:rne");
   train_epochs(trainer, 2);
@@ -64,7 +66,7 @@ TEST(Trainer, RangeInitialisationDrawsTheWeightsAgainInTheRangesFound) {
   Recipe fresh = recipe;
   fresh.formats.range.init_epochs = 0;
   fresh.formats.range.initial = range;
-  Trainer other(fresh, digits(), nullptr);
+  Trainer other(fresh, few_digits(), nullptr);
   for (std::int64_t i = 0; i < weight.master.size(); ++i)
     ASSERT_EQ(weight.master.code(i), other.network().parameters()[0]->master.code(i));
   // Momentum is kept (reset_momentum = false), biases are zero.
@@ -77,16 +79,16 @@ TEST(Trainer, RangeInitialisationDrawsTheWeightsAgainInTheRangesFound) {
 
 TEST(Trainer, StatesTheMemoryOfItsState) {
   const auto bytes = [](const std::vector<std::string>& words) {
-    return Trainer(small_task(words), digits(), nullptr).state_bytes_per_parameter();
+    return Trainer(small_task(words), few_digits(), nullptr).state_bytes_per_parameter();
   };
   EXPECT_EQ(bytes({"FLP"}), 8);
   EXPECT_EQ(bytes({"HFLP"}), 4);
   EXPECT_EQ(bytes({"DFXP", "5", "9", "11"}), 4);
-  EXPECT_EQ(Trainer(small_task({"DFXP", "5", "9", "11"}), digits(), nullptr).packed_bits_per_parameter(), 22);
+  EXPECT_EQ(Trainer(small_task({"DFXP", "5", "9", "11"}), few_digits(), nullptr).packed_bits_per_parameter(), 22);
 }
 
 TEST(Trainer, ACheckpointHolds22BitsPerParameterFor10And12) {
-  Trainer trainer(small_task({"DFXP", "5", "9", "11"}), digits(), nullptr);
+  Trainer trainer(small_task({"DFXP", "5", "9", "11"}), few_digits(), nullptr);
   train_epochs(trainer, 2);
   std::size_t bytes = 0;
   for (const StoredTensor& tensor : make_checkpoint(trainer).tensors) bytes += tensor.bytes.size();
@@ -103,10 +105,10 @@ TEST(Trainer, DivergenceEndsTheRun) {
 }
 
 TEST(Trainer, StartsFromAnotherRunsWeights) {
-  Trainer source(small_task({"FLP"}), digits(), nullptr);
+  Trainer source(small_task({"FLP"}), few_digits(), nullptr);
   train_epochs(source, 1);
   const SafetensorsFile weights = extract_weights(make_checkpoint(source), "source");
-  Trainer target(small_task({"FXP", "5", "19", "19"}), digits(), &weights);
+  Trainer target(small_task({"FXP", "5", "19", "19"}), few_digits(), &weights);
   for (std::size_t p = 0; p < source.network().parameters().size(); ++p) {
     const Tensor& from = source.network().parameters()[p]->master;
     const Tensor& to = target.network().parameters()[p]->master;
@@ -115,12 +117,12 @@ TEST(Trainer, StartsFromAnotherRunsWeights) {
     }
   }
   const Recipe wider = small_task({"FLP"}, {"network.layers.1.units=50"});
-  EXPECT_THROW(Trainer(wider, digits(), &weights), UsageError);
+  EXPECT_THROW(Trainer(wider, few_digits(), &weights), UsageError);
 }
 
 class Checkpoint : public testing::Test {
  protected:
-  Checkpoint() : trainer(small_task({"DFXP", "5", "9", "11", "1", "0.001", "1"}), digits(), nullptr) {
+  Checkpoint() : trainer(small_task({"DFXP", "5", "9", "11", "1", "0.001", "1"}), few_digits(), nullptr) {
     for (int i = 0; i < 13; ++i) {
       trainer.step();
       if (trainer.epoch_complete()) trainer.end_epoch();
@@ -141,7 +143,7 @@ class Checkpoint : public testing::Test {
 };
 
 TEST_F(Checkpoint, RestoresEverything) {
-  Trainer other(trainer.recipe(), digits(), nullptr);
+  Trainer other(trainer.recipe(), few_digits(), nullptr);
   restore_checkpoint(file, "a.safetensors", other);
   EXPECT_EQ(other.progress(), trainer.progress());
   EXPECT_EQ(other.network().plan().groups(), trainer.network().plan().groups());
@@ -175,7 +177,7 @@ TEST_F(Checkpoint, OfANewerVersionGivesNoInitialWeights) {
 
 TEST(InitialWeights, ThatAreNotFiniteAreRefusedWhateverTheFormat) {
   const Recipe recipe = small_task({"FLP"});
-  Trainer trainer(recipe, digits(), nullptr);
+  Trainer trainer(recipe, few_digits(), nullptr);
   SafetensorsFile weights = extract_weights(make_checkpoint(trainer), "a.safetensors");
   for (const std::byte high : {std::byte{0x7f}, std::byte{0xff}}) {  // the largest exponent: a NaN of either sign
     weights.tensors[0].bytes[2] = std::byte{0xc0};
