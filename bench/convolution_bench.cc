@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 
 #include "bench/convolution_peer.h"
 #include "bench/product_ceiling.h"
+#include "bench/report.h"
 #include "dyadic/base/cpu.h"
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
@@ -291,16 +291,7 @@ int run(const Options& options) {
     for (const Operands& operands : kOperands) results.push_back(measure(shape, operands, options.quick ? 3 : 7));
   }
   std::printf("scratch held at the end: %.1f MiB\n", static_cast<double>(product_scratch_bytes()) / (1024 * 1024));
-  if (!options.json.empty()) {
-    std::ofstream file(options.json);
-    file << nlohmann::json{{"benchmark", "convolution"},
-                           {"cpu", cpu_features().brand},
-                           {"threads", 1},
-                           {"results", results}}
-                .dump(2)
-         << "\n";
-    if (!file.flush()) throw IoError(system_error_text(options.json, "write"));
-  }
+  write_report(options.json, "convolution", results);
   return 0;
 }
 
@@ -308,13 +299,5 @@ int run(const Options& options) {
 }  // namespace dyadic
 
 int main(int argc, char** argv) {
-  try {
-    return dyadic::run(dyadic::parse(argc, argv));
-  } catch (const dyadic::UsageError& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
+  return dyadic::guarded([](int count, char** words) { return dyadic::run(dyadic::parse(count, words)); }, argc, argv);
 }

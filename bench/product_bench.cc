@@ -5,13 +5,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "bench/product_ceiling.h"
+#include "bench/report.h"
 #include "dyadic/base/cpu.h"
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
@@ -275,16 +275,7 @@ int run(const Options& options) {
     results.push_back(measure(figure, options.quick ? 3 : 11));
   }
   if (skipped) std::printf("SKIPPED figures were NOT measured.\n");
-  if (!options.json.empty()) {
-    std::ofstream file(options.json);
-    file << nlohmann::json{{"benchmark", "product"},
-                           {"cpu", cpu_features().brand},
-                           {"threads", 1},
-                           {"results", results}}
-                .dump(2)
-         << "\n";
-    if (!file.flush()) throw IoError(system_error_text(options.json, "write"));
-  }
+  write_report(options.json, "product", results);
   return 0;
 }
 
@@ -292,13 +283,5 @@ int run(const Options& options) {
 }  // namespace dyadic
 
 int main(int argc, char** argv) {
-  try {
-    return dyadic::run(dyadic::parse(argc, argv));
-  } catch (const dyadic::UsageError& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
+  return dyadic::guarded([](int count, char** words) { return dyadic::run(dyadic::parse(count, words)); }, argc, argv);
 }

@@ -159,7 +159,8 @@ std::vector<Field<RecipeDraft>> make_recipe_fields() {
        .summary = "older ones are deleted"},
       {.key = "train.stages",
        .locate = [](D& d) { return &d.recipe.train.stages; },
-       .summary = "stretches of epochs with formats of their own: tables of `epochs` and roles; `default` sets all but input",
+       .summary =
+           "stretches of epochs with formats of their own: tables of `epochs` and roles; `default` sets all but input",
        .implied = true},
   };
   fields.insert(fields.end(), rest.begin(), rest.end());

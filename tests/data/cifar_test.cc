@@ -127,10 +127,10 @@ TEST_F(Cifar, RefusesAnArchiveWithoutABatchOrWithOneTwice) {
   const std::string path = folder_ / "cifar-10-binary.tar.gz";
   test::Tar tar;
   for (std::size_t file = 0; file < 5; ++file) tar.add(kNames[file], batch(file));
-  test::write_bytes(path, tar.finished());
+  test::write_bytes(path, test::gzipped(tar.finished()));
   EXPECT_THAT(refusal(folder_.path()), AllOf(HasSubstr(path), HasSubstr("holds no test_batch.bin")));
   tar.add("again/" + kNames[1], batch(1));
-  test::write_bytes(path, tar.finished());
+  test::write_bytes(path, test::gzipped(tar.finished()));
   EXPECT_THAT(refusal(folder_.path()), HasSubstr("again/data_batch_2.bin: the archive holds this file twice"));
 }
 

@@ -8,6 +8,7 @@
 #include "dyadic/base/error.h"
 #include "dyadic/base/math.h"
 #include "dyadic/nn/network.h"
+#include "tests/nn/difference.h"
 #include "tests/nn/small_convolution.h"
 
 namespace dyadic {
@@ -65,14 +66,8 @@ void expect_gradients_of_differences(const std::string& layers, const std::strin
     for (std::int64_t i = 0; i < parameter->master.size(); i += stride | 1) {
       ++tried;
       float& weight = parameter->master.codes<float>()[static_cast<std::size_t>(i)];
-      const float saved = weight;
       const auto difference = [&](float h) {
-        weight = saved + h;
-        const double up = mean_loss(network, pass);
-        weight = saved - h;
-        const double down = mean_loss(network, pass);
-        weight = saved;
-        return (up - down) / (2.0 * h);
+        return central_difference(weight, h, [&] { return mean_loss(network, pass); });
       };
       const double coarse = difference(kStep);
       const double fine = difference(kStep / 4);

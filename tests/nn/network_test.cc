@@ -6,6 +6,7 @@
 
 #include "dyadic/base/error.h"
 #include "dyadic/formats/codec.h"
+#include "tests/nn/difference.h"
 #include "tests/nn/small_recipe.h"
 
 namespace dyadic {
@@ -47,14 +48,8 @@ TEST(Network, GradientsOfEveryLayerAgreeWithDifferences) {
     const Tensor gradient = parameter->gradient;
     for (std::int64_t i = 0; i < parameter->master.size(); ++i) {
       float& weight = parameter->master.codes<float>()[static_cast<std::size_t>(i)];
-      const float saved = weight;
       const auto difference = [&](float h) {
-        weight = saved + h;
-        const double up = mean_loss(network, pass);
-        weight = saved - h;
-        const double down = mean_loss(network, pass);
-        weight = saved;
-        return (up - down) / (2.0 * h);
+        return central_difference(weight, h, [&] { return mean_loss(network, pass); });
       };
       const double coarse = difference(kStep);
       // Where another piece becomes the maximum the loss has a kink and no derivative: halving h shows it.

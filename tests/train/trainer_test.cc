@@ -99,7 +99,7 @@ TEST(Trainer, DivergenceEndsTheRun) {
   // A rate of zero never learns: error stays at chance, and after three epochs of grace patience runs out.
   Trainer trainer(small_task({"FLP"}, {"train.learning_rate={start=0.0, end=0.0, until_fraction=0.5}",
                                        "train.epochs=20", "train.patience=2"}),
-                  digits(), nullptr);
+                  few_digits(), nullptr);
   train_epochs(trainer, 4);
   EXPECT_THROW(train_epochs(trainer, 1), NonFiniteError);
 }
@@ -129,7 +129,7 @@ class Checkpoint : public testing::Test {
     }
     file = make_checkpoint(trainer);
   }
-  std::string refusal(const Recipe& recipe, const DataSet& data = digits()) {
+  std::string refusal(const Recipe& recipe, const DataSet& data = few_digits()) {
     Trainer other(recipe, data, nullptr);
     try {
       restore_checkpoint(file, "a.safetensors", other);
