@@ -1,4 +1,5 @@
-// TERM, HUP (unless ignored), USR1, USR2 and the first INT ask a run to stop at the end of its step; a second INT ends the process at once.
+// TERM, HUP (unless ignored), USR1, USR2 and the first INT ask a run to stop at the end of its step; a second INT ends
+// the process at once.
 #pragma once
 
 #include <atomic>

@@ -21,9 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kPixels = static_cast<std::size_t>(kCifarPixels);
-constexpr std::size_t kPlane = kPixels / 3;
-constexpr std::size_t kRecord = 1 + kPixels;
+constexpr std::size_t kImageBytes = static_cast<std::size_t>(kCifarPixels);
+constexpr std::size_t kPlane = kImageBytes / 3;
+constexpr std::size_t kRecord = 1 + kImageBytes;
 constexpr std::size_t kFiles = kCifarTrainBatches + 1;
 constexpr std::array<std::string_view, kFiles> kNames = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                                          "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
@@ -41,7 +41,7 @@ struct Place {
 Place place_of(DataSet& set, std::size_t file, std::size_t records) {
   ImageSet& part = file + 1 < kFiles ? set.train : set.test;
   const std::size_t first = file + 1 < kFiles ? file * records : 0;
-  return {std::span(part.pixels).subspan(first * kPixels, records * kPixels),
+  return {std::span(part.pixels).subspan(first * kImageBytes, records * kImageBytes),
           std::span(part.labels).subspan(first, records)};
 }
 
@@ -117,7 +117,7 @@ void read_cifar_batch(const std::string& name, const ReadSome& read_some, int cl
       throw FileFormatError(fmt::format("{}: record {}: label {}, expected 0..{}", name, i, record[0], classes - 1));
     }
     labels[i] = record[0];
-    std::uint8_t* to = &pixels[i * kPixels];
+    std::uint8_t* to = &pixels[i * kImageBytes];
     for (std::size_t at = 0; at < kPlane; ++at) {
       for (std::size_t colour = 0; colour < 3; ++colour) *to++ = record[1 + colour * kPlane + at];
     }
@@ -164,7 +164,7 @@ DataSet read_cifar_files(const DataSetRow& row, const std::vector<std::string>& 
     part->shape = {kCifarSide, kCifarSide, 3};
     part->classes = row.classes;
     part->labels.resize((part == &set.train ? kCifarTrainBatches : 1) * records);
-    part->pixels.resize(part->labels.size() * kPixels);
+    part->pixels.resize(part->labels.size() * kImageBytes);
   }
   if (paths.size() == kFiles) read_batches(row, paths, batch_records, set);
   else read_archive(row, paths[0], batch_records, set);

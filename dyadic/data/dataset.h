@@ -86,7 +86,7 @@ struct DataSetRow {
   std::int64_t train_count;
   std::int64_t test_count;
   std::int64_t train_count_without_extra = 0;  // of a set with an optional file; 0: there is none
-  std::vector<DataFile> files;  // what it consists of; `check` compares the hashes that are known
+  std::vector<DataFile> files;                 // what it consists of; `check` compares the hashes that are known
   std::vector<DataDownload> downloads;
   std::vector<const char*> mirrors;  // addresses that end in a slash
   /// The files to read, below a directory. Throws MissingInputError that says what was looked for and how to get it.

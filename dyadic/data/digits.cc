@@ -15,8 +15,8 @@ namespace dyadic {
 
 namespace {
 
-constexpr int kClasses = 10;
-constexpr std::size_t kPixels = std::size_t{kDigitSide} * kDigitSide;
+constexpr int kDigitClasses = 10;
+constexpr std::size_t kDigitPixels = std::size_t{kDigitSide} * kDigitSide;
 
 // How difficult the digits are (digit_pen.cc has the rest): with these figures a network with two hidden maxout layers,
 // trained with dropout, stays between 1 and 3 % test error (docs/data.md has the measurement).
@@ -40,7 +40,7 @@ std::vector<InkSegment> write(int digit, Draw& draw) {
 void develop(const std::vector<double>& ink, Draw& draw, std::uint8_t* pixels) {
   const double darkness = draw.uniform(0.72, 1.0);
   const double grain = draw.uniform(0.0, 0.35);
-  for (std::size_t i = 0; i < kPixels; ++i) {
+  for (std::size_t i = 0; i < kDigitPixels; ++i) {
     const double word = draw.uniform();
     double value = ink[i] * darkness * (1 - grain * word);
     if (word < kSpeckChance) value = std::max(value, draw.uniform(0.2, 0.9));
@@ -56,17 +56,17 @@ ImageSet generate_digits(DigitPart part, std::int64_t count, std::uint64_t seed)
   ImageSet set;
   set.name = part == DigitPart::train ? "digits train" : "digits test";
   set.shape = {kDigitSide, kDigitSide, 1};
-  set.classes = kClasses;
-  set.pixels.resize(static_cast<std::size_t>(count) * kPixels);
+  set.classes = kDigitClasses;
+  set.pixels.resize(static_cast<std::size_t>(count) * kDigitPixels);
   set.labels.resize(static_cast<std::size_t>(count));
   const std::uint32_t stream = stream_number(static_cast<std::uint32_t>(part), 0, RandomPurpose::augmentation);
   parallel_for(count, 64, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       Draw draw({seed, static_cast<std::uint32_t>(i), stream});
-      const int digit = static_cast<int>(draw.uniform(0, kClasses));
+      const int digit = static_cast<int>(draw.uniform(0, kDigitClasses));
       const std::vector<InkSegment> segments = write(digit, draw);
       const std::vector<double> ink = draw_segments(segments, kDigitSide, kDigitSide, draw.uniform(0.9, 1.6));
-      develop(ink, draw, &set.pixels[static_cast<std::size_t>(i) * kPixels]);
+      develop(ink, draw, &set.pixels[static_cast<std::size_t>(i) * kDigitPixels]);
       set.labels[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(digit);
     }
   });

@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "dyadic/base/big_endian.h"
 #include "dyadic/base/error.h"
 #include "dyadic/io/file.h"
 
@@ -23,10 +24,6 @@ std::uint32_t read_word(FileStream& stream) {
   std::array<std::uint8_t, kWord> bytes{};
   stream.read(bytes);
   return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
-}
-
-void append_word(std::vector<std::uint8_t>& bytes, std::uint32_t word) {
-  for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<std::uint8_t>(word >> shift));
 }
 
 std::uint32_t magic_number(std::size_t dimensions) {
@@ -127,8 +124,8 @@ ImageSet read_idx_images(const std::string& images_path, const std::string& labe
 std::vector<std::uint8_t> idx_bytes(const Shape& shape, const std::vector<std::uint8_t>& values) {
   std::vector<std::uint8_t> bytes;
   bytes.reserve(kWord * (shape.size() + 1) + values.size());
-  append_word(bytes, magic_number(shape.size()));
-  for (const std::int64_t extent : shape) append_word(bytes, static_cast<std::uint32_t>(extent));
+  append_big_endian(bytes, magic_number(shape.size()));
+  for (const std::int64_t extent : shape) append_big_endian(bytes, static_cast<std::uint32_t>(extent));
   bytes.insert(bytes.end(), values.begin(), values.end());
   return bytes;
 }

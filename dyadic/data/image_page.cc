@@ -5,23 +5,20 @@
 #include <algorithm>
 #include <string_view>
 
+#include "dyadic/base/big_endian.h"
 #include "dyadic/base/error.h"
 
 namespace dyadic {
 
 namespace {
 
-void append_word(std::vector<std::uint8_t>& bytes, std::uint32_t word) {
-  for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<std::uint8_t>(word >> shift));
-}
-
 /// Length, type, data, CRC over type and data (PNG specification, section 5).
 void append_chunk(std::vector<std::uint8_t>& png, std::string_view type, const std::vector<std::uint8_t>& data) {
-  append_word(png, static_cast<std::uint32_t>(data.size()));
+  append_big_endian(png, static_cast<std::uint32_t>(data.size()));
   const std::size_t covered = png.size();
   png.insert(png.end(), type.begin(), type.end());
   png.insert(png.end(), data.begin(), data.end());
-  append_word(png, static_cast<std::uint32_t>(crc32(0, png.data() + covered, static_cast<uInt>(png.size() - covered))));
+  append_big_endian(png, static_cast<std::uint32_t>(crc32(0, png.data() + covered, static_cast<uInt>(png.size() - covered))));
 }
 
 int bits_for(int levels) {
@@ -111,8 +108,8 @@ std::vector<std::uint8_t> png_bytes(const Page& page, int levels) {
   const int bits = bits_for(levels);
   const bool is_grey = page.channels == 1;
   std::vector<std::uint8_t> header;
-  append_word(header, static_cast<std::uint32_t>(page.columns));
-  append_word(header, static_cast<std::uint32_t>(page.rows));
+  append_big_endian(header, static_cast<std::uint32_t>(page.columns));
+  append_big_endian(header, static_cast<std::uint32_t>(page.rows));
   header.push_back(static_cast<std::uint8_t>(is_grey ? bits : 8));
   header.push_back(is_grey ? kGrey : kColour);
   header.insert(header.end(), {0, 0, 0});  // deflate, adaptive filters, not interlaced

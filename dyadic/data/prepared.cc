@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 
 static_assert(std::endian::native == std::endian::little, "the file's floats are used as they lie in it");
 
-constexpr std::int64_t kBlock = 1000;  // examples transformed at a time
+constexpr std::int64_t kExamplesAtOnce = 1000;  // examples transformed at a time
 
 std::string file_of(const DataSetRow& row, const std::string& folder) {
   return (fs::path(folder) / (std::string(row.name) + ".safetensors")).string();
@@ -115,8 +115,8 @@ bool is_made(const DataSetRow& row, const Preparation& preparation, const std::s
 
 void write_part(const ImageSet& set, const Transform& transform, SafetensorsWriter& writer) {
   std::vector<float> values;
-  for (std::int64_t first = 0; first < set.count(); first += kBlock) {
-    const std::int64_t now = std::min(kBlock, set.count() - first);
+  for (std::int64_t first = 0; first < set.count(); first += kExamplesAtOnce) {
+    const std::int64_t now = std::min(kExamplesAtOnce, set.count() - first);
     values.resize(static_cast<std::size_t>(now * set.values()));
     transform(set, first, now, values);
     writer.append(std::as_bytes(std::span(values)));

@@ -16,9 +16,9 @@ namespace dyadic {
 
 namespace {
 
-constexpr int kClasses = 10;
+constexpr int kSceneClasses = 10;
 constexpr std::size_t kSide = kSceneSide;
-constexpr std::size_t kPixels = kSide * kSide;
+constexpr std::size_t kScenePixels = kSide * kSide;
 constexpr double kMiddle = 0.5 * (kSceneSide - 1);
 
 // How difficult the scenes are; docs/data.md has a measurement.
@@ -101,7 +101,7 @@ class Canvas {
   void paint(const std::vector<InkSegment>& segments, const Colour& ink, double edge) {
     const std::vector<double> cover = draw_segments(segments, kSceneSide, kSceneSide, edge);
     for (std::size_t primary = 0; primary < 3; ++primary) {
-      for (std::size_t at = 0; at < kPixels; ++at) {
+      for (std::size_t at = 0; at < kScenePixels; ++at) {
         double& value = planes_[primary][at];
         value += (ink[primary] - value) * cover[at];
       }
@@ -114,7 +114,7 @@ class Canvas {
     const double fall_x = draw.uniform(-0.012, 0.012);
     const double fall_y = draw.uniform(-0.012, 0.012);
     const double noise = draw.uniform(0.01, kMostNoise);
-    for (std::size_t at = 0; at < kPixels; ++at) {
+    for (std::size_t at = 0; at < kScenePixels; ++at) {
       const double x = static_cast<double>(at % kSide) - kMiddle;
       const double y = static_cast<double>(at / kSide) - kMiddle;
       const double here = light * (1 + fall_x * x + fall_y * y);
@@ -126,7 +126,7 @@ class Canvas {
   }
 
  private:
-  std::array<std::array<double, kPixels>, 3> planes_{};
+  std::array<std::array<double, kScenePixels>, 3> planes_{};
 };
 
 /// A grey at least so far from `ground` and inside 0.02 .. 0.98, on either side where there is room.
@@ -141,7 +141,7 @@ double grey_against(double ground, double contrast, Draw& draw) {
 /// Another digit of the same number, half out of the picture.
 void paint_neighbour(double side, double height, double edge, const Colour& ink, Draw& draw, Canvas& canvas) {
   const double distance = draw.uniform(0.72, 1.0) * height;
-  const int digit = static_cast<int>(draw.uniform(0, kClasses));
+  const int digit = static_cast<int>(draw.uniform(0, kSceneClasses));
   canvas.paint(write_digit(digit, {height, {kMiddle + side * distance, kMiddle}, 1.0}, draw).segments, ink, edge);
 }
 
@@ -177,15 +177,15 @@ ImageSet generate_scenes(ScenePart part, std::int64_t count, std::uint64_t seed)
   ImageSet set;
   set.name = part == ScenePart::train ? "scenes train" : "scenes test";
   set.shape = {kSceneSide, kSceneSide, 3};
-  set.classes = kClasses;
-  set.pixels.resize(static_cast<std::size_t>(count) * kPixels * 3);
+  set.classes = kSceneClasses;
+  set.pixels.resize(static_cast<std::size_t>(count) * kScenePixels * 3);
   set.labels.resize(static_cast<std::size_t>(count));
   const std::uint32_t stream = stream_number(static_cast<std::uint32_t>(part), 1, RandomPurpose::augmentation);
   parallel_for(count, 64, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       Draw draw({seed, static_cast<std::uint32_t>(i), stream});
-      const int digit = static_cast<int>(draw.uniform(0, kClasses));
-      make_scene(digit, draw, &set.pixels[static_cast<std::size_t>(i) * kPixels * 3]);
+      const int digit = static_cast<int>(draw.uniform(0, kSceneClasses));
+      make_scene(digit, draw, &set.pixels[static_cast<std::size_t>(i) * kScenePixels * 3]);
       set.labels[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(digit);
     }
   });

@@ -17,8 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kSide = 32;
-constexpr std::size_t kPixels = kSide * kSide * 3;
+constexpr std::int64_t kSvhnSide = 32;
+constexpr std::size_t kSvhnBytes = kSvhnSide * kSvhnSide * 3;
 constexpr int kZero = 10;  // the label of the digit 0
 // Ten times the images of the largest file; no memory is taken for a header that declares more.
 constexpr std::int64_t kMostImages = 6'000'000;
@@ -27,7 +27,7 @@ constexpr std::int64_t kMostImages = 6'000'000;
 std::int64_t images_of(const MatArray& array, const std::string& file) {
   Shape shape = array.shape;
   if (shape.size() == 3) shape.push_back(1);
-  if (shape.size() != 4 || shape[0] != kSide || shape[1] != kSide || shape[2] != 3 || shape[3] < 1 ||
+  if (shape.size() != 4 || shape[0] != kSvhnSide || shape[1] != kSvhnSide || shape[2] != 3 || shape[3] < 1 ||
       shape[3] > kMostImages) {
     throw FileFormatError(fmt::format("{}: X of shape {}, expected 32x32x3xN", file, shape_text(array.shape)));
   }
@@ -36,12 +36,12 @@ std::int64_t images_of(const MatArray& array, const std::string& file) {
 
 /// Columns, rows, colours from the outside in become rows, columns, colours.
 void read_image(MatReader& reader, std::span<std::uint8_t> out) {
-  std::array<std::uint8_t, kPixels> image;
+  std::array<std::uint8_t, kSvhnBytes> image;
   reader.read(image);
   for (std::size_t colour = 0; colour < 3; ++colour) {
-    for (std::size_t x = 0; x < kSide; ++x) {
-      for (std::size_t y = 0; y < kSide; ++y) {
-        out[(y * kSide + x) * 3 + colour] = image[(colour * kSide + x) * kSide + y];
+    for (std::size_t x = 0; x < kSvhnSide; ++x) {
+      for (std::size_t y = 0; y < kSvhnSide; ++y) {
+        out[(y * kSvhnSide + x) * 3 + colour] = image[(colour * kSvhnSide + x) * kSvhnSide + y];
       }
     }
   }
@@ -59,8 +59,8 @@ void append_file(const std::string& path, ImageSet& set) {
       images = images_of(*array, path);
       // Memory grows with the data that arrive, whatever the header says.
       for (std::int64_t i = 0; i < images; ++i) {
-        set.pixels.resize(set.pixels.size() + kPixels);
-        read_image(reader, std::span(set.pixels).last(kPixels));
+        set.pixels.resize(set.pixels.size() + kSvhnBytes);
+        read_image(reader, std::span(set.pixels).last(kSvhnBytes));
       }
     } else if (array->name == "y") {
       if (!labels.empty()) throw FileFormatError(path + ": two arrays y");
@@ -96,7 +96,7 @@ std::int64_t images_declared(const std::string& path) {
     if (array->name != "X") continue;
     const std::int64_t images = images_of(*array, path);
     // zlib streams inside a plain file unpack to no more than this.
-    return images <= most / static_cast<std::int64_t>(kPixels) * 1032 ? images : 0;
+    return images <= most / static_cast<std::int64_t>(kSvhnBytes) * 1032 ? images : 0;
   }
   return 0;
 }
@@ -125,12 +125,12 @@ void move_to_end(const std::vector<bool>& marked, ImageSet& set) {
       continue;
     }
     if (kept != i) {
-      std::ranges::copy(image, set.pixels.begin() + static_cast<std::ptrdiff_t>(kept * kPixels));
+      std::ranges::copy(image, set.pixels.begin() + static_cast<std::ptrdiff_t>(kept * kSvhnBytes));
       set.labels[kept] = set.labels[i];
     }
     ++kept;
   }
-  std::ranges::copy(pixels, set.pixels.begin() + static_cast<std::ptrdiff_t>(kept * kPixels));
+  std::ranges::copy(pixels, set.pixels.begin() + static_cast<std::ptrdiff_t>(kept * kSvhnBytes));
   std::ranges::copy(labels, set.labels.begin() + static_cast<std::ptrdiff_t>(kept));
 }
 
@@ -150,13 +150,13 @@ DataSet read_svhn_files(const DataSetRow& row, const std::vector<std::string>& p
   set.origin = fs::path(paths.at(0)).parent_path().string();
   for (ImageSet* part : {&set.train, &set.test}) {
     part->name = fmt::format("{} {}", row.name, part == &set.train ? "train" : "test");
-    part->shape = {kSide, kSide, 3};
+    part->shape = {kSvhnSide, kSvhnSide, 3};
     part->classes = row.classes;
   }
   const bool has_extra = paths.size() > 2;
   std::int64_t images = images_declared(paths[0]);
   if (has_extra) images += images_declared(paths[2]);
-  set.train.pixels.reserve(static_cast<std::size_t>(images) * kPixels);
+  set.train.pixels.reserve(static_cast<std::size_t>(images) * kSvhnBytes);
   append_file(paths[0], set.train);
   const std::size_t from_train = set.train.labels.size();
   if (has_extra) append_file(paths[2], set.train);

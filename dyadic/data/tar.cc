@@ -13,9 +13,9 @@ namespace dyadic {
 
 namespace {
 
-constexpr std::int64_t kBlock = 512;
+constexpr std::int64_t kTarBlock = 512;
 constexpr std::int64_t kMostExtendedBytes = std::int64_t{1} << 16;
-using Block = std::array<std::uint8_t, kBlock>;
+using Block = std::array<std::uint8_t, kTarBlock>;
 
 /// A field of the header: where it begins and how long it is.
 struct Field {
@@ -121,7 +121,7 @@ std::optional<TarEntry> TarReader::next() {
     }
     const char type = static_cast<char>(block[kType]);
     left_ = size;
-    padding_ = (kBlock - size % kBlock) % kBlock;
+    padding_ = (kTarBlock - size % kTarBlock) % kTarBlock;
     if (type == 'x' || type == 'g') {
       if (size > kMostExtendedBytes) fail("an extended header of " + std::to_string(size) + " bytes");
       read_extended(size);

@@ -19,7 +19,7 @@ namespace {
 using Matrix = Eigen::MatrixXd;
 using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-constexpr std::int64_t kBlock = 1000;  // images at a time
+constexpr std::int64_t kImagesAtOnce = 1000;  // images at a time
 constexpr Eigen::Index kStripe = 256;  // columns of a result
 
 void fix_block_sizes() {
@@ -64,8 +64,8 @@ std::vector<double> mean_of(const ImageSet& train, double norm) {
   const Eigen::Index size = train.values();
   std::vector<double> sum(static_cast<std::size_t>(size), 0.0);
   Rows block;
-  for (std::int64_t first = 0; first < train.count(); first += kBlock) {
-    load_block(train, first, std::min(kBlock, train.count() - first), norm, {}, block);
+  for (std::int64_t first = 0; first < train.count(); first += kImagesAtOnce) {
+    load_block(train, first, std::min(kImagesAtOnce, train.count() - first), norm, {}, block);
     for_stripes(size, [&](Eigen::Index column, Eigen::Index width) {
       for (Eigen::Index row = 0; row < block.rows(); ++row) {
         for (Eigen::Index at = column; at < column + width; ++at) sum[static_cast<std::size_t>(at)] += block(row, at);
@@ -81,8 +81,8 @@ Matrix covariance_of(const ImageSet& train, double norm, const std::vector<doubl
   const Eigen::Index size = train.values();
   Matrix covariance = Matrix::Zero(size, size);
   Rows block;
-  for (std::int64_t first = 0; first < train.count(); first += kBlock) {
-    load_block(train, first, std::min(kBlock, train.count() - first), norm, mean, block);
+  for (std::int64_t first = 0; first < train.count(); first += kImagesAtOnce) {
+    load_block(train, first, std::min(kImagesAtOnce, train.count() - first), norm, mean, block);
     for_stripes(size, [&](Eigen::Index column, Eigen::Index width) {
       const Eigen::Index below = size - column;
       covariance.block(column, column, below, width).noalias() +=
@@ -128,8 +128,8 @@ void Whitening::apply(const ImageSet& set, std::int64_t first, std::int64_t coun
   fix_block_sizes();
   const Eigen::Map<const Matrix> matrix(matrix_.data(), size, size);
   Rows block;
-  for (std::int64_t done = 0; done < count; done += kBlock) {
-    const std::int64_t now = std::min(kBlock, count - done);
+  for (std::int64_t done = 0; done < count; done += kImagesAtOnce) {
+    const std::int64_t now = std::min(kImagesAtOnce, count - done);
     load_block(set, first + done, now, options_.norm, mean_, block);
     for_stripes(size, [&](Eigen::Index column, Eigen::Index width) {
       const Rows result = block * matrix.middleCols(column, width);

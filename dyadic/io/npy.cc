@@ -21,7 +21,7 @@ static_assert(std::endian::native == std::endian::little, "values are copied as 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kVersionEnd = 8;
 constexpr std::size_t kDataAlignment = 64;
-constexpr std::size_t kMaxHeaderBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxNpyHeaderBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxRank = 64;  // NumPy 2's limit
 
 struct NpyHeader {
@@ -189,7 +189,7 @@ NpyArray parse_npy(std::span<const std::byte> bytes, const std::string& path) {
   std::uint32_t header_size = 0;
   std::memcpy(&header_size, bytes.data() + kVersionEnd, length_bytes);
   const std::string_view rest = text.substr(kVersionEnd + length_bytes);
-  if (header_size > kMaxHeaderBytes || header_size > rest.size()) {
+  if (header_size > kMaxNpyHeaderBytes || header_size > rest.size()) {
     throw FileFormatError(path + ": npy header of " + std::to_string(header_size) + " bytes does not fit a file of " +
                           std::to_string(bytes.size()));
   }

@@ -66,10 +66,6 @@ class StoreChoice {
   static inline std::atomic<Choice> choice = Choice::unknown;
 };
 
-RoundingRandom from_index(const RoundingRandom& random, std::int64_t i) {
-  return {random.stream, random.first_index + static_cast<std::uint64_t>(i)};
-}
-
 template <typename T>
 T* at(T* codes, const Format& format, std::int64_t i) {
   using Byte = std::conditional_t<std::is_const_v<T>, const std::byte, std::byte>;
@@ -133,16 +129,16 @@ RoundingCounts round_sums(const float* sums, std::int64_t n, const float* bias, 
       job.bias = bias == nullptr ? nullptr : bias + begin;
       job.n = end - begin;
       job.output = out;
-      job.random = from_index(random, begin);
+      job.random = random.from(begin);
       tier->round(plan, job, counts);
     } else if (bias == nullptr) {
-      counts = ref::quantize(sums + begin, end - begin, format, out, from_index(random, begin));
+      counts = ref::quantize(sums + begin, end - begin, format, out, random.from(begin));
     } else {
       in_pieces(begin, end, [&](std::int64_t first, std::int64_t length) {
         std::array<float, kBuffer> buffer;
         for (std::int64_t i = 0; i < length; ++i)
           buffer[static_cast<std::size_t>(i)] = sums[first + i] + bias[first + i];
-        counts += ref::quantize(buffer.data(), length, format, at(codes, format, first), from_index(random, first));
+        counts += ref::quantize(buffer.data(), length, format, at(codes, format, first), random.from(first));
       });
     }
     return counts;
@@ -171,16 +167,16 @@ RoundingCounts quantize(const double* values, std::int64_t n, const Format& form
       job.input = values + begin;
       job.n = end - begin;
       job.output = out;
-      job.random = from_index(random, begin);
+      job.random = random.from(begin);
       tier->round(plan, job, counts);
     } else if (native || to_odd) {
       in_pieces(begin, end, [&](std::int64_t first, std::int64_t length) {
         alignas(64) std::array<float, kBuffer> buffer;
         tier->narrow(values + first, length, to_odd, buffer.data());
-        round_buffer(*tier, plan, buffer.data(), length, from_index(random, first), at(codes, format, first), counts);
+        round_buffer(*tier, plan, buffer.data(), length, random.from(first), at(codes, format, first), counts);
       });
     } else {
-      counts = ref::quantize(values + begin, end - begin, format, out, from_index(random, begin));
+      counts = ref::quantize(values + begin, end - begin, format, out, random.from(begin));
     }
     return counts;
   });
@@ -204,7 +200,7 @@ RoundingCounts round_values(const float* values, std::int64_t n, const Format& f
   const RoundPlan& plan = round_plan(format);
   if (tier == nullptr || !plan.rounds) {
     return over_parts(n, [&](std::int64_t begin, std::int64_t end) {
-      return ref::round_values(values + begin, end - begin, format, out + begin, from_index(random, begin));
+      return ref::round_values(values + begin, end - begin, format, out + begin, random.from(begin));
     });
   }
   const auto round_range = [&](std::int64_t first, std::int64_t length, bool stream) {
@@ -216,7 +212,7 @@ RoundingCounts round_values(const float* values, std::int64_t n, const Format& f
       job.values = true;
       job.stream = stream;
       job.output = out + first + begin;
-      job.random = from_index(random, first + begin);
+      job.random = random.from(first + begin);
       tier->round(plan, job, counts);
       return counts;
     });
@@ -243,19 +239,19 @@ RoundingCounts requantize(const void* from_codes, const Format& from, std::int64
       job.n = end - begin;
       job.exponent = from.step_exponent;
       job.output = at(to_codes, to, begin);
-      job.random = from_index(random, begin);
+      job.random = random.from(begin);
       tier->round(to_plan, job, counts);
       return counts;
     }
     if (!through_float) {
       return ref::requantize(at(from_codes, from, begin), from, end - begin, to, at(to_codes, to, begin),
-                             from_index(random, begin));
+                             random.from(begin));
     }
     RoundingCounts counts;
     in_pieces(begin, end, [&](std::int64_t first, std::int64_t length) {
       alignas(64) std::array<float, kBuffer> buffer;
       tier->dequantize(from_plan, code_type(from), at(from_codes, from, first), length, buffer.data());
-      round_buffer(*tier, to_plan, buffer.data(), length, from_index(random, first), at(to_codes, to, first), counts);
+      round_buffer(*tier, to_plan, buffer.data(), length, random.from(first), at(to_codes, to, first), counts);
     });
     return counts;
   });

@@ -35,6 +35,11 @@ struct RoundingCounts {
 struct RoundingRandom {
   RandomStream stream;
   std::uint64_t first_index = 0;
+
+  /// Of the elements from number `i` on.
+  [[nodiscard]] RoundingRandom from(std::int64_t i) const {
+    return {stream, first_index + static_cast<std::uint64_t>(i)};
+  }
 };
 
 /// codes[i] = Q(values[i]), codes of type code_type(format). `codes` may not overlap `values`.

@@ -11,12 +11,8 @@ namespace dyadic {
 namespace {
 
 // Rows of sums come from inside products' parallel regions; nothing here starts threads.
-constexpr std::int64_t kBuffer = 1024;
+constexpr std::int64_t kSumsAtOnce = 1024;
 constexpr int kMaxShift = 60;  // of a term to the unit of the sum, in int64
-
-RoundingRandom from_index(const RoundingRandom& random, std::int64_t i) {
-  return {random.stream, random.first_index + static_cast<std::uint64_t>(i)};
-}
 
 /// Rounds int64 sums with a bias of any exponent; false if some sum may not fit into int64.
 bool round_long_sums(const RoundTier& tier, const RoundPlan& plan, const std::int64_t* sums, std::int64_t n,
@@ -71,17 +67,17 @@ RoundingCounts round_integer_sums(const T* sums, std::int64_t n, int exponent, c
       return counts;
     }
   }
-  for (std::int64_t first = 0; first < n; first += kBuffer) {
-    const std::int64_t length = std::min(kBuffer, n - first);
+  for (std::int64_t first = 0; first < n; first += kSumsAtOnce) {
+    const std::int64_t length = std::min(kSumsAtOnce, n - first);
     auto* out = static_cast<std::byte*>(codes) + first * plan.code_bytes;
-    const RoundingRandom moved = from_index(random, first);
+    const RoundingRandom moved = random.from(first);
     RoundingCounts piece;
     bool done = false;
     if (fast) {
       if constexpr (sizeof(T) == 8) {
         done = round_long_sums(*tier, plan, sums + first, length, exponent, bias, first, moved, out, piece);
       } else {
-        std::array<std::int64_t, kBuffer> wide;
+        std::array<std::int64_t, kSumsAtOnce> wide;
         std::copy(sums + first, sums + first + length, wide.begin());
         done = round_long_sums(*tier, plan, wide.data(), length, exponent, bias, first, moved, out, piece);
       }

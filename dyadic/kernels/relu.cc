@@ -7,7 +7,7 @@
 namespace dyadic {
 namespace {
 
-constexpr std::int64_t kGrain = 1 << 14;
+constexpr std::int64_t kReluGrain = 1 << 14;
 
 void want_zero(const Format& format) {
   if (format.code_multiplier != 1 || !format.has_zero)
@@ -24,7 +24,7 @@ void relu_select(const Tensor& z, Tensor& y) {
     const auto least = order(zero);
     const Code* from = z.codes<Code>().data();
     Code* to = y.codes<Code>().data();
-    parallel_for(z.size(), kGrain, [&](std::int64_t begin, std::int64_t end, int) {
+    parallel_for(z.size(), kReluGrain, [&](std::int64_t begin, std::int64_t end, int) {
       for (std::int64_t i = begin; i < end; ++i) to[i] = order(from[i]) > least ? from[i] : zero;
     });
   });
@@ -39,7 +39,7 @@ void relu_route(const Tensor& z, const Tensor& d_y, bool clipped, Tensor& routed
     const Code* codes = z.codes<Code>().data();
     const Gradient* from = d_y.codes<Gradient>().data();
     Gradient* to = routed.codes<Gradient>().data();
-    parallel_for(z.size(), kGrain, [&](std::int64_t begin, std::int64_t end, int) {
+    parallel_for(z.size(), kReluGrain, [&](std::int64_t begin, std::int64_t end, int) {
       for (std::int64_t i = begin; i < end; ++i) {
         const bool passes = (static_cast<int>(order(codes[i]) > least) & static_cast<int>(!at_limit(codes[i]))) != 0;
         to[i] = passes ? from[i] : zero;

@@ -21,7 +21,7 @@ struct UpdateKernel {
 bool takes_all(const SgdUpdate&) { return true; }
 
 // The first that the tier in use has and that takes the job runs.
-constexpr UpdateKernel kKernels[] = {
+constexpr UpdateKernel kUpdateKernels[] = {
     {Isa::avx512, &can_update_short, &avx512::update_short_rows},
     {Isa::avx512, &can_update_grids, &avx512::update_rows},
     {Isa::avx512, &can_update_floats, &avx512::update_rows},
@@ -36,7 +36,7 @@ constexpr UpdateKernel kKernels[] = {
 UpdateRowsKernel select_kernel(const SgdUpdate& job) {
   const Isa isa = active_isa();
   const bool decays = job.weight_decay != 0;  // which only the general kernels know
-  return std::ranges::find_if(kKernels,
+  return std::ranges::find_if(kUpdateKernels,
                               [&](const UpdateKernel& kernel) {
                                 return kernel.isa <= isa && kernel.takes(job) &&
                                        (!decays || kernel.takes == &takes_all);

@@ -119,6 +119,7 @@ struct Singles {
 };
 
 struct Words {
+  static constexpr bool kHasPlain = true;
   static DYADIC_INLINE void store4(std::byte* to, __m128i groups) { store16(to, groups); }
   static DYADIC_INLINE void store8(std::byte* to, __m256i groups) { store32(to, groups); }
   static void put(std::byte* to, int code, std::int64_t integer, int codes) {
@@ -132,7 +133,9 @@ struct WordGroups : Kind, Words {};
 
 struct FloatGroups : Singles<4>, Words {};
 
+/// Wide groups are packed rarely: plain codes go the way of all others.
 struct DoubleGroups : Singles<8> {
+  static constexpr bool kHasPlain = false;
   static DYADIC_INLINE void store4(std::byte* to, __m128i groups) {
     _mm256_storeu_pd(reinterpret_cast<double*>(to), _mm256_cvtepi32_pd(groups));
   }
@@ -147,6 +150,7 @@ struct DoubleGroups : Singles<8> {
 };
 
 struct LongGroups : Singles<8> {
+  static constexpr bool kHasPlain = false;
   static DYADIC_INLINE void store4(std::byte* to, __m128i groups) { store32(to, _mm256_cvtepi32_epi64(groups)); }
   static DYADIC_INLINE void store8(std::byte* to, __m256i groups) {
     store4(to, _mm256_castsi256_si128(groups));
@@ -389,9 +393,11 @@ void pack(const PackJob& job) {
     clear<Group>(job, (job.row_end - job.row_begin) / 8 * 8, 0);
     pack_slowly<Code, Group>(job, 0);
   } else if (source.depth_stride == 1) {
-    is_plain(job) ? pack_along<Code, Group, true>(job) : pack_along<Code, Group, false>(job);
+    if (Group::kHasPlain && is_plain(job)) return pack_along<Code, Group, Group::kHasPlain>(job);
+    pack_along<Code, Group, false>(job);
   } else {
-    is_plain(job) ? pack_across<Code, Group, true>(job) : pack_across<Code, Group, false>(job);
+    if (Group::kHasPlain && is_plain(job)) return pack_across<Code, Group, Group::kHasPlain>(job);
+    pack_across<Code, Group, false>(job);
   }
 }
 
