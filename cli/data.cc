@@ -63,7 +63,11 @@ ExitCode get(const Arguments& arguments) {
 ExitCode make(const Arguments& arguments) {
   const auto seed = integer_option("--seed", arguments.seed, 0, std::numeric_limits<std::int64_t>::max());
   const std::uint64_t number = seed ? static_cast<std::uint64_t>(*seed) : kDigitSeed;
-  const std::string directory = make_data(arguments.positionals[1], arguments.data, number, arguments.out);
+  const bool is_told = !arguments.json && !arguments.quiet;
+  const auto note = [&](const std::string& text) {
+    if (is_told) fmt::print(stderr, "{}: {}\n", arguments.positionals[1], text);
+  };
+  const std::string directory = make_data(arguments.positionals[1], arguments.data, number, arguments.out, note);
   if (arguments.json) fmt::print("{}\n", JsonLine().text("directory", directory).str());
   else if (!arguments.quiet) fmt::print("{}: made\n", directory);
   return ExitCode::done;

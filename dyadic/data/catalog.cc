@@ -99,15 +99,15 @@ std::vector<FetchedFile> get_data(const std::string& name, const std::string& di
   return fetched;
 }
 
-std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed,
-                      const std::string& out) {
+std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed, const std::string& out,
+                      const std::function<void(const std::string&)>& note) {
   const DataSetRow& row = data_set_row(name);
   if (row.make == nullptr) {
     throw UsageError(fmt::format("{} is not generated: `dyadic data get {}` downloads it", name, name));
   }
   const std::string source = data_directory(directory);
   std::string folder = (fs::path(out.empty() ? source : out) / row.name).string();
-  row.make(row, {.data = source, .folder = folder, .seed = seed});
+  row.make(row, {.data = source, .folder = folder, .seed = seed, .note = note});
   return folder;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -38,10 +39,10 @@ std::vector<FetchedFile> get_data(const std::string& name, const std::string& di
                                   const DownloadProgress& progress = {});
 
 /// Generates a data set from `seed`, or prepares it from another set in `directory`, and writes its files into
-/// OUT/NAME, or DIRECTORY/NAME if `out` is empty. Returns that folder. Throws UsageError for a set that is downloaded,
-/// IoError, and what load_dataset throws for the source of a preparation.
+/// OUT/NAME, or DIRECTORY/NAME if `out` is empty. `note` is told what takes minutes. Returns that folder. Throws
+/// UsageError for a set that is downloaded, IoError, and what load_dataset throws for the source of a preparation.
 std::string make_data(const std::string& name, const std::string& directory, std::uint64_t seed,
-                      const std::string& out = {});
+                      const std::string& out = {}, const std::function<void(const std::string&)>& note = {});
 
 /// A page of the first training images, 20 x 20 grey ones or 16 x 6 in colour, as a PNG of 16 levels. Throws as
 /// load_dataset does, IoError.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -75,6 +76,8 @@ struct MakeRequest {
   std::string data;    // the directory of data sets, where a preparation finds its source
   std::string folder;  // to write into
   std::uint64_t seed = kDefaultSeed;
+  std::function<void(const std::string&)> note =
+      {};  // what is going on, for people, where it takes minutes; may be null
 };
 
 /// One row per data set: all that `data list`, `get`, `make`, `check` and training need to know of it.

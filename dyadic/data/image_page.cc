@@ -18,7 +18,8 @@ void append_chunk(std::vector<std::uint8_t>& png, std::string_view type, const s
   const std::size_t covered = png.size();
   png.insert(png.end(), type.begin(), type.end());
   png.insert(png.end(), data.begin(), data.end());
-  append_big_endian(png, static_cast<std::uint32_t>(crc32(0, png.data() + covered, static_cast<uInt>(png.size() - covered))));
+  append_big_endian(
+      png, static_cast<std::uint32_t>(crc32(0, png.data() + covered, static_cast<uInt>(png.size() - covered))));
 }
 
 int bits_for(int levels) {

@@ -150,8 +150,17 @@ constexpr Preparation kWhitened = {"cifar10", "gcn norm 55, zca bias 0.1, versio
 constexpr Preparation kLocal = {"svhn", "gcn deviation bias 10, lcn 7x7, version 1", fit_nothing};
 
 void make_from(const DataSetRow& row, const Preparation& preparation, const MakeRequest& request) {
-  write_prepared(row, preparation, load_dataset(preparation.source, request.data), request.folder);
+  const auto note = request.note ? request.note : [](const std::string&) {};
+  // What is missing and what cannot be written is found before minutes are spent.
+  const DataSetRow& source = data_set_row(preparation.source);
+  static_cast<void>(source.find(source, request.data));
+  make_directories(request.folder);
+  note(fmt::format("reading {}", preparation.source));
+  write_prepared(row, preparation, load_dataset(preparation.source, request.data), request.folder, note);
 }
+
+/// The set that a row of the table is made from.
+const char* source_of(const DataSetRow& row) { return row.make == make_svhn_lcn ? kLocal.source : kWhitened.source; }
 
 }  // namespace
 
@@ -160,8 +169,8 @@ std::vector<std::string> find_prepared(const DataSetRow& row, const std::string&
   if (is_present(path)) return {path};
   throw MissingInputError(
       fmt::format("{}: {} is not there: make it once with `dyadic data make {} --data DIR --out {}`, DIR the directory "
-                  "of the set it is made from",
-                  row.name, path, row.name, directory));
+                  "of {}, which `dyadic data get {} --data DIR` fetches",
+                  row.name, path, row.name, directory, source_of(row), source_of(row)));
 }
 
 DataSet load_prepared(const DataSetRow& row, const Preparation& preparation, const std::string& directory) {
@@ -179,12 +188,13 @@ DataSet load_prepared(const DataSetRow& row, const Preparation& preparation, con
 }
 
 void write_prepared(const DataSetRow& row, const Preparation& preparation, const DataSet& source,
-                    const std::string& folder) {
+                    const std::string& folder, const std::function<void(const std::string&)>& note) {
   make_directories(folder);
   const FileDescriptor lock = locked_folder(folder);
   remove_temporaries(folder);
   const std::string path = file_of(row, folder);
-  if (is_made(row, preparation, path, source.fingerprint)) return;
+  if (is_made(row, preparation, path, source.fingerprint)) return note("there already, made from the same data: kept");
+  note(fmt::format("fitting to {} images, which may take minutes", source.train.count()));
   const Transform transform = preparation.fit(source.train);
   const std::array<std::pair<const ImageSet*, std::string>, 2> parts = {
       {{&source.train, "train"}, {&source.test, "test"}}};
@@ -196,7 +206,10 @@ void write_prepared(const DataSetRow& row, const Preparation& preparation, const
   }
   for (const auto& [part, name] : parts) tensors.push_back({name + "_labels", "U8", {part->count()}});
   SafetensorsWriter writer(path, metadata_of(row, preparation, source.fingerprint), tensors);
-  for (const auto& [part, name] : parts) write_part(*part, transform, writer);
+  for (const auto& [part, name] : parts) {
+    note(fmt::format("writing {} {} images", part->count(), name));
+    write_part(*part, transform, writer);
+  }
   for (const auto& [part, name] : parts) writer.append(std::as_bytes(std::span(part->labels)));
   writer.commit();
 }

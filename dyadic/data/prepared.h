@@ -33,9 +33,10 @@ DataSet load_prepared(const DataSetRow& row, const Preparation& preparation, con
 
 /// Transforms `source` in blocks and writes the file, all or nothing; an interrupted call leaves nothing that would be
 /// taken for a set, and the next one begins again. Does nothing if the file is there and was made from the same source.
-/// Throws IoError, also when another process is making it.
-void write_prepared(const DataSetRow& row, const Preparation& preparation, const DataSet& source,
-                    const std::string& folder);
+/// `note` is told what is going on. Throws IoError, also when another process is making it.
+void write_prepared(
+    const DataSetRow& row, const Preparation& preparation, const DataSet& source, const std::string& folder,
+    const std::function<void(const std::string&)>& note = [](const std::string&) {});
 
 /// CIFAR-10, contrast normalised and whitened.
 DataSet load_cifar10_whitened(const DataSetRow& row, const std::string& directory);

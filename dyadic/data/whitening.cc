@@ -20,7 +20,7 @@ using Matrix = Eigen::MatrixXd;
 using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr std::int64_t kImagesAtOnce = 1000;  // images at a time
-constexpr Eigen::Index kStripe = 256;  // columns of a result
+constexpr Eigen::Index kStripe = 256;         // columns of a result
 
 void fix_block_sizes() {
   static const bool kDone = [] {

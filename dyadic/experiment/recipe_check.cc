@@ -76,24 +76,28 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
   const std::string& where = origins.at("network.layers");
   const DataSetRow& data = data_set_row(recipe.data.name);
   const std::int64_t example_size = element_count(data.shape);
+  const Shape& input = recipe.network.input;
+  if (input.size() != 1 && input.size() != 3) {
+    throw ShapeError(fmt::format("{}: \"network.input\" is {}: write [values] or [height, width, channels]",
+                                 origins.at("network.input"), shape_text(input)));
+  }
   std::int64_t features = 1;
-  for (const std::int64_t extent : recipe.network.input) features = checked_multiply(features, extent, "network.input");
-  if (recipe.network.input.empty() || features != example_size) {
-    throw ShapeError(fmt::format("{}: \"network.input\" has {} values, but an example of data set \"{}\" has {}",
-                                 origins.at("network.input"), recipe.network.input.empty() ? 0 : features,
-                                 recipe.data.name, example_size));
+  for (const std::int64_t extent : input) features = std::min(extent, example_size + 1) * features;  // no overflow
+  if (features != example_size) {
+    throw ShapeError(fmt::format("{}: \"network.input\" is {}, but an example of data set \"{}\" has {} values",
+                                 origins.at("network.input"), shape_text(input), recipe.data.name, example_size));
   }
   // Layers that look at places would take any three extents for height, width and channels.
-  if (recipe.network.input.size() == 3 && recipe.network.input != data.shape) {
+  if (input.size() == 3 && input != data.shape) {
     throw ShapeError(fmt::format("{}: \"network.input\" is {}, but an example of data set \"{}\" is {}",
-                                 origins.at("network.input"), shape_text(recipe.network.input), recipe.data.name,
+                                 origins.at("network.input"), shape_text(input), recipe.data.name,
                                  shape_text(data.shape)));
   }
   if (data.shape.size() != 3 && (recipe.data.augment_pad > 0 || recipe.data.augment_flip)) {
     throw UsageError(fmt::format("{}: \"data.augment\" needs images, and those of \"{}\" are not",
                                  origins.at("data.augment.pad"), recipe.data.name));
   }
-  Shape shape = recipe.network.input;
+  Shape shape = input;
   std::set<std::string> names;
   bool needs_activation = false;  // a node's z is there, its y is not
   for (std::size_t i = 0; i < layers.size(); ++i) {

@@ -317,17 +317,6 @@ std::vector<LayerType> make_layer_types() {
 
 std::string number_text(double value) { return fmt::format("{}", value); }
 
-template <typename Owner>
-void add_reference(const std::vector<Field<Owner>>& fields, const std::string& prefix, std::string& text) {
-  Owner owner;
-  for (const Field<Owner>& field : fields) {
-    const FieldPointer pointer = field.locate(owner);
-    const std::string limits = limits_text(field.limits);
-    text += fmt::format("  {:<31} {}{}{}{}{}\n", prefix + field.key, wanted_type(pointer), limits.empty() ? "" : ", ",
-                        limits, field.required ? ", required" : "", field.summary.empty() ? "" : ": " + field.summary);
-  }
-}
-
 }  // namespace
 
 const std::vector<Field<RecipeDraft>>& recipe_fields() {
@@ -343,7 +332,10 @@ const std::vector<Field<NodeFormatsDraft>>& node_formats_fields() {
 const std::vector<Field<Schedule>>& schedule_fields() {
   static const std::vector<Field<Schedule>> kFields = {
       {.key = "start", .locate = [](Schedule& s) { return &s.start; }, .required = true, .summary = "first epoch"},
-      {.key = "end", .locate = [](Schedule& s) { return &s.end; }, .summary = "last value; `start` if absent"},
+      {.key = "end",
+       .locate = [](Schedule& s) { return &s.end; },
+       .summary = "last value; `start` if absent",
+       .derived = true},
       {.key = "until_fraction",
        .locate = [](Schedule& s) { return &s.until_fraction; },
        .limits = {.low = 0, .high = 1, .above_low = true},
@@ -401,22 +393,6 @@ std::string limits_text(const Limits& limits) {
   if (std::isfinite(limits.high)) {
     text += (text.empty() ? "" : " and ") + std::string(limits.below_high ? "below " : "at most ");
     text += number_text(limits.high);
-  }
-  return text;
-}
-
-std::string recipe_reference_text() {
-  std::string text = "recipe keys\n";
-  add_reference(recipe_fields(), "", text);
-  text += "\nschedules (train.learning_rate, train.momentum)\n";
-  add_reference(schedule_fields(), "", text);
-  text += "\n[[formats.node]]\n";
-  add_reference(node_formats_fields(), "", text);
-  text += "\ntrain.stages\n";
-  add_reference(stage_fields(), "", text);
-  for (const LayerType& type : layer_types()) {
-    text += fmt::format("\nlayer type \"{}\": {}\n", type.type, type.summary);
-    add_reference(type.fields, "", text);
   }
   return text;
 }

@@ -38,6 +38,7 @@ struct Field {
   /// Left out of recipe_text where it has its default: a key that came after version 0.1, so that the recipes, and with
   /// them the checkpoints, of runs that do not use it keep their checksums.
   bool implied = false;
+  bool derived = false;  // absent, it follows another key, as the summary says: no default to print
 };
 
 /// A recipe while it is read: `default` is no part of the finished one.
@@ -74,7 +75,7 @@ std::string wanted_type(const FieldPointer& field);
 /// "at least 1 and at most 1000", "one of \"all\", \"first\""; empty if there are none.
 std::string limits_text(const Limits& limits);
 
-/// Every key with its type, limits and meaning, one per line, for people.
+/// Every key with its type, limits, default and meaning, one per line, for people.
 std::string recipe_reference_text();
 
 }  // namespace dyadic

@@ -1,4 +1,4 @@
-// A recipe as complete TOML, written along the same rows that it is read by.
+// A recipe as complete TOML, and the reference of all keys, written along the same rows that a recipe is read by.
 #include <fmt/format.h>
 
 #include <map>
@@ -96,6 +96,26 @@ std::string table_of(const std::string& key) {
   return dot == std::string::npos ? "" : key.substr(0, dot);
 }
 
+/// ", default 5": what holds where the key is absent. Formats follow `default` and the role; empty values say nothing.
+template <typename Owner>
+std::string default_text(const Field<Owner>& field, const FieldPointer& pointer) {
+  if (field.required || field.derived || std::holds_alternative<Format*>(pointer)) return "";
+  const std::string text = toml_text(pointer);
+  return text == "\"\"" || text == "[]" ? "" : ", default " + text;
+}
+
+template <typename Owner>
+void add_reference(const std::vector<Field<Owner>>& fields, std::string& text) {
+  Owner owner;
+  for (const Field<Owner>& field : fields) {
+    const FieldPointer pointer = field.locate(owner);
+    const std::string limits = limits_text(field.limits);
+    text += fmt::format("  {:<31} {}{}{}{}{}{}\n", field.key, wanted_type(pointer), limits.empty() ? "" : ", ", limits,
+                        field.required ? ", required" : "", default_text(field, pointer),
+                        field.summary.empty() ? "" : ": " + field.summary);
+  }
+}
+
 }  // namespace
 
 std::string recipe_text(const Recipe& recipe) {
@@ -113,6 +133,22 @@ std::string recipe_text(const Recipe& recipe) {
     }
     const std::string key = owner.empty() ? field.key : field.key.substr(owner.size() + 1);
     text += key + " = " + toml_text(field.locate(draft)) + "\n";
+  }
+  return text;
+}
+
+std::string recipe_reference_text() {
+  std::string text = "recipe keys\n";
+  add_reference(recipe_fields(), text);
+  text += "\nschedules (train.learning_rate, train.momentum)\n";
+  add_reference(schedule_fields(), text);
+  text += "\n[[formats.node]]\n";
+  add_reference(node_formats_fields(), text);
+  text += "\ntrain.stages\n";
+  add_reference(stage_fields(), text);
+  for (const LayerType& type : layer_types()) {
+    text += fmt::format("\nlayer type \"{}\": {}\n", type.type, type.summary);
+    add_reference(type.fields, text);
   }
   return text;
 }

@@ -139,11 +139,26 @@ TEST_F(Prepared, OfAnotherDefinitionOrSetIsRefused) {
   EXPECT_THAT(message_of<FileFormatError>([&] { load_dataset("svhn-lcn", folder_.path()); }), HasSubstr("data_set is"));
 }
 
+TEST_F(Prepared, SaysWhatItDoesAndWhatItKeeps) {
+  std::vector<std::string> notes;
+  const auto note = [&](const std::string& text) { notes.push_back(text); };
+  write_prepared(row_, kHalves, source_, place_, note);
+  EXPECT_THAT(notes,
+              ::testing::ElementsAre(HasSubstr("fitting to "), HasSubstr("train images"), HasSubstr("test images")));
+  notes.clear();
+  write_prepared(row_, kHalves, source_, place_, note);
+  EXPECT_THAT(notes, ::testing::ElementsAre(HasSubstr("kept")));
+}
+
 TEST_F(Prepared, NamesTheCommandThatMakesIt) {
   EXPECT_THAT(message_of<MissingInputError>([&] { load_dataset("cifar10-whitened", folder_.path()); }),
-              AllOf(HasSubstr(file_), HasSubstr("`dyadic data make cifar10-whitened --data DIR --out ")));
+              AllOf(HasSubstr(file_), HasSubstr("`dyadic data make cifar10-whitened --data DIR --out "),
+                    HasSubstr("`dyadic data get cifar10 --data DIR`")));
+  EXPECT_THAT(message_of<MissingInputError>([&] { load_dataset("svhn-lcn", folder_.path()); }),
+              HasSubstr("`dyadic data get svhn --data DIR`"));
   EXPECT_THAT(message_of<MissingInputError>([&] { make_data("cifar10-whitened", folder_.path(), 1); }),
               HasSubstr("`dyadic data get cifar10`"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "cifar10-whitened"));
   EXPECT_THAT(message_of<UsageError>([&] { get_data("svhn-lcn", folder_.path()); }),
               HasSubstr("`dyadic data make svhn-lcn`"));
 }

@@ -84,6 +84,17 @@ TEST(Recipe, ReferenceListsEveryKeyWithItsMeaning) {
   for (const LayerType& type : layer_types()) EXPECT_NE(text.find(type.type), std::string::npos) << type.type;
 }
 
+TEST(Recipe, ReferenceSaysWhatHoldsWhereAKeyIsAbsent) {
+  const std::string text = recipe_reference_text();
+  for (const char* line :
+       {"train.batch                     an integer, at least 1 and at most 1000000, default 100: ",
+        "partial                         true or false, default true: ",
+        "network.layers                  an array of tables, required: ",
+        "formats.weight                  a format name: ", "end                             a number: "}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+  }
+}
+
 TEST(Recipe, TheLastMatchingExceptionGivesANodesFormat) {
   const Recipe recipe = parse_recipe(
       kSampleRecipe, "r.toml",
