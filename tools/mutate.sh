@@ -41,17 +41,17 @@ dyadic/formats/table.cc ;; s/kMaxWidth = 32;/kMaxWidth = 33;/ ;; formats ;; Pars
 dyadic/formats/table.cc ;; s/(symmetric ? 1 : 0)/0/ ;; formats ;; FormatTable.*
 dyadic/formats/table.cc ;; s/"float8_e4m3b11fnuz", 4, 3, 11,/"float8_e4m3b11fnuz", 4, 3, 8,/ ;; formats ;; FormatTable.*
 dyadic/formats/describe.cc ;; s/format.has_zero ? 1 : 0)/1)/ ;; formats ;; FormatTable.*
-dyadic/kernels/avx2/update_short.cc ;; s/ - (kAway ? 0 : 1));/ - 1);/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_short.cc ;; s/columns + padding + add_words(within_)/columns + add_words(within_)/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_short.cc ;; s/add_lanes(zeros) - padding/add_lanes(zeros)/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_short.cc ;; s/< 0.49) return;/< 49) return;/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_short.cc ;; s/0x1p52 + 0x1p15/0x1p52 + 0x1p14/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_rows.cc ;; s/_mm256_set1_pd(0x1p-14)/_mm256_set1_pd(0x1p-13)/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_rows.cc ;; s/_mm256_or_pd(rounded, sign)/rounded/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_rows.cc ;; s/return with_one_nan(_mm256_cvtph_ps/return (_mm256_cvtph_ps/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_rows.cc ;; s/< 0.49) continue;/< 49) continue;/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/avx2/update_rows.cc ;; s/if (!known_finite) counts/if (known_finite) counts/ ;; kernels ;; SgdUpdate.*
-dyadic/kernels/update_jobs.cc ;; s/target.high + 0.5;/target.high + 1;/ ;; kernels ;; SgdUpdate.*
+dyadic/kernels/avx2/update_short.cc ;; s/ - (kAway ? 0 : 1));/ - 1);/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_short.cc ;; s/columns + padding + add_words(within_)/columns + add_words(within_)/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_short.cc ;; s/add_lanes(zeros) - padding/add_lanes(zeros)/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_short.cc ;; s/< 0.49) return;/< 49) return;/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_short.cc ;; s/0x1p52 + 0x1p15/0x1p52 + 0x1p14/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_rows.cc ;; s/_mm256_set1_pd(0x1p-14)/_mm256_set1_pd(0x1p-13)/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_rows.cc ;; s/_mm256_or_pd(rounded, sign)/rounded/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_rows.cc ;; s/return with_one_nan(_mm256_cvtph_ps/return (_mm256_cvtph_ps/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_rows.cc ;; s/< 0.49) continue;/< 49) continue;/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/avx2/update_rows.cc ;; s/if (!known_finite) counts/if (known_finite) counts/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/update_jobs.cc ;; s/target.high + 0.5;/target.high + 1;/ ;; kernels ;; UpdateKernels.*
 dyadic/kernels/avx2/product.cc ;; s/_mm256_slli_epi64(cross, 32)/_mm256_slli_epi64(cross, 31)/ ;; kernels ;; IntegerProduct.*
 dyadic/kernels/avx2/product.cc ;; s/load_sum(to + 4), high/load_sum(to + 4), low/ ;; kernels ;; IntegerProduct.*
 dyadic/kernels/product_plan.cc ;; s/{1} << 23) - 129;/{1} << 23);/ ;; kernels ;; IntegerProduct.*

@@ -77,12 +77,10 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
   const DataSetRow& data = data_set_row(recipe.data.name);
   const std::int64_t example_size = element_count(data.shape);
   const Shape& input = recipe.network.input;
-  if (input.size() != 1 && input.size() != 3) {
-    throw ShapeError(fmt::format("{}: \"network.input\" is {}: write [values] or [height, width, channels]",
-                                 origins.at("network.input"), shape_text(input)));
+  std::int64_t features = input.empty() ? 0 : 1;
+  for (const std::int64_t extent : input) {  // as far as it matters, without overflow
+    features = std::min(features * std::min(extent, example_size + 1), example_size + 1);
   }
-  std::int64_t features = 1;
-  for (const std::int64_t extent : input) features = std::min(extent, example_size + 1) * features;  // no overflow
   if (features != example_size) {
     throw ShapeError(fmt::format("{}: \"network.input\" is {}, but an example of data set \"{}\" has {} values",
                                  origins.at("network.input"), shape_text(input), recipe.data.name, example_size));

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +14,7 @@
 #include "dyadic/data/digit_strokes.h"
 #include "dyadic/data/idx.h"
 #include "dyadic/data/image_page.h"
+#include "tests/data/png.h"
 #include "tests/data/test_files.h"
 
 namespace dyadic {
@@ -135,25 +135,13 @@ TEST(Digits, RefuseAnImpossibleCount) {
   EXPECT_THROW(generate_digits(DigitPart::train, std::int64_t{1} << 40, 1), UsageError);
 }
 
-/// The scan lines of a PNG with one IDAT chunk right behind its header.
-test::Bytes scan_lines(const test::Bytes& png) {
-  const std::size_t at = 8 + 25;
-  const std::size_t size = std::size_t{png.at(at)} << 24 | std::size_t{png.at(at + 1)} << 16 |
-                           std::size_t{png.at(at + 2)} << 8 | png.at(at + 3);
-  test::Bytes raw(560 * 281);
-  uLongf length = raw.size();
-  EXPECT_EQ(uncompress(raw.data(), &length, &png.at(at + 8), size), Z_OK);
-  raw.resize(length);
-  return raw;
-}
-
 // Compared unpacked: other versions of zlib may pack the same page differently.
 TEST(Digits, LookLikeThePageInTheDocs) {
   const test::Bytes shown = test::read_bytes(DYADIC_SOURCE_DIR "/docs/images/digits.png");
   ASSERT_GT(shown.size(), 100U);
   ASSERT_LT(shown.size(), 60000U);
   const Page page = sample_page(generate_digits(DigitPart::train, 400, kDigitSeed), 20, 20);
-  EXPECT_EQ(scan_lines(shown), scan_lines(png_bytes(page, 16)));
+  EXPECT_EQ(test::png_scan_lines(shown), test::png_scan_lines(png_bytes(page, 16)));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "dyadic/base/parallel.h"
 #include "dyadic/data/catalog.h"
 #include "dyadic/data/image_page.h"
+#include "tests/data/png.h"
 #include "tests/data/test_files.h"
 
 namespace dyadic {
@@ -59,24 +60,12 @@ TEST(Scenes, HideTheDigitInColourAndLight) {
   }
 }
 
-/// The scan lines of a PNG with one IDAT chunk right behind its header.
-test::Bytes scan_lines(const test::Bytes& png) {
-  const std::size_t at = 8 + 25;
-  const std::size_t size = std::size_t{png.at(at)} << 24 | std::size_t{png.at(at + 1)} << 16 |
-                           std::size_t{png.at(at + 2)} << 8 | png.at(at + 3);
-  test::Bytes raw(std::size_t{192} * (512 * 3 + 1));
-  uLongf length = raw.size();
-  EXPECT_EQ(uncompress(raw.data(), &length, &png.at(at + 8), size), Z_OK);
-  raw.resize(length);
-  return raw;
-}
-
 // Compared unpacked: other versions of zlib may pack the same page differently.
 TEST(Scenes, LookLikeThePageInTheDocs) {
   const test::Bytes shown = test::read_bytes(DYADIC_SOURCE_DIR "/docs/images/scenes.png");
   ASSERT_GT(shown.size(), 100U);
   const Page page = sample_page(generate_scenes(ScenePart::train, 96, kDefaultSeed), 16, 6);
-  EXPECT_EQ(scan_lines(shown), scan_lines(png_bytes(page, 16)));
+  EXPECT_EQ(test::png_scan_lines(shown), test::png_scan_lines(png_bytes(page, 16)));
 }
 
 TEST(Scenes, AreWrittenInTheFormOfCifarAndReadBack) {

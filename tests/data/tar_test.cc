@@ -28,7 +28,7 @@ std::map<std::string, Bytes> contents(const Bytes& file) {
   return found;
 }
 
-std::string refusal(const Bytes& file) {
+std::string tar_refusal(const Bytes& file) {
   return message_of<FileFormatError>([&] { contents(file); });
 }
 
@@ -60,7 +60,7 @@ TEST(Tar, JoinsThePrefixOfALongName) {
 
 TEST(Tar, RefusesNamesThatLeadOut) {
   for (const char* name : {"/etc/x", "../x", "a/../../x", "a/..", ".."}) {
-    EXPECT_THAT(refusal(Tar().add(name, {1}).finished()),
+    EXPECT_THAT(tar_refusal(Tar().add(name, {1}).finished()),
                 AllOf(HasSubstr("a.tar: at byte 0"), HasSubstr("leads out of the archive's folder")))
         << name;
   }
@@ -69,7 +69,7 @@ TEST(Tar, RefusesNamesThatLeadOut) {
 
 TEST(Tar, RefusesLinksDevicesAndLongNames) {
   for (const char type : {'1', '2', '3', '4', '6', '7', 'L', 'S'}) {
-    EXPECT_THAT(refusal(Tar().add("x", {}, type).finished()), HasSubstr("only regular files and folders")) << type;
+    EXPECT_THAT(tar_refusal(Tar().add("x", {}, type).finished()), HasSubstr("only regular files and folders")) << type;
   }
 }
 
@@ -78,7 +78,7 @@ TEST(Tar, RefusesSizesThatCannotBe) {
        {std::string("77777777777"), std::string("12x"), std::string("\x80\0\0\0\1\0\0\0\0\0\0\0", 12)}) {
     Tar tar;
     tar.add("x", {1}).patch_header(0, 124, size);
-    EXPECT_THAT(refusal(tar.finished()), HasSubstr("size")) << size;
+    EXPECT_THAT(tar_refusal(tar.finished()), HasSubstr("size")) << size;
   }
 }
 
@@ -98,14 +98,14 @@ TEST(Tar, RefusesEveryTruncationAndDamagedHeaders) {
 TEST(Tar, RefusesDataAfterItsEnd) {
   Bytes file = Tar().add("x", {1}).finished();
   file.push_back(1);
-  EXPECT_THAT(refusal(file), HasSubstr("after the end of the archive"));
+  EXPECT_THAT(tar_refusal(file), HasSubstr("after the end of the archive"));
 }
 
 TEST(Tar, PassesOverExtendedHeadersThatChangeNothing) {
   const auto header = [](const std::string& text) { return Bytes(text.begin(), text.end()); };
   EXPECT_EQ(contents(Tar().add("h", header("17 mtime=123.456\n"), 'x').add("x", {1}).finished()).size(), 1U);
   for (const char* text : {"10 path=b\n", "10 size=9\n", "nonsense", "99 a=b\n", "0 a=b\n"}) {
-    EXPECT_THAT(refusal(Tar().add("h", header(text), 'x').add("x", {1}).finished()), HasSubstr("extended header"))
+    EXPECT_THAT(tar_refusal(Tar().add("h", header(text), 'x').add("x", {1}).finished()), HasSubstr("extended header"))
         << text;
   }
 }

@@ -125,14 +125,14 @@ TEST(Schedule, IsMultipliedByItsFactorAfterEveryEpochOrThoseOfAt) {
   EXPECT_EQ(recipe.train.momentum.at(2, 5), (0.5 + (0.9 - 0.5) * (2.0 / 5)) * 0.5 * 0.5) << "a line and a factor";
 }
 
-struct BadText {
+struct BadLayer {
   std::string from;
   std::string to;
   std::string message;
 };
 
-const std::vector<BadText>& bad_texts() {
-  static const std::vector<BadText> kRows = {
+const std::vector<BadLayer>& bad_layers() {
+  static const std::vector<BadLayer> kRows = {
       {"kernel = 5", "kernel = [33, 5]",
        "r.toml:8: \"network.layers[0]\" (conv2d c1) cannot follow the input, which gives [28, 28, 1]: convolution: a "
        "kernel of height 33 with dilation 1 does not fit the padded input of 32"},
@@ -209,7 +209,7 @@ const std::vector<BadText>& bad_texts() {
 
 TEST(ConvolutionRecipeErrors, NameOriginLayersShapesAndTheWayOut) {
   ASSERT_EQ(parse_error(kSample), "no error");
-  for (const BadText& row : bad_texts()) {
+  for (const BadLayer& row : bad_layers()) {
     const std::string text = changed(row.from, row.to);
     ASSERT_FALSE(text.empty()) << "the sample lost: " << row.from;
     EXPECT_EQ(parse_error(text), row.message);

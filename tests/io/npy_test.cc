@@ -10,15 +10,11 @@
 
 #include "dyadic/base/error.h"
 #include "dyadic/io/file.h"
-#include "temporary_directory.h"
+#include "tests/io/bytes.h"
+#include "tests/io/temporary_directory.h"
 
 namespace dyadic {
 namespace {
-
-std::vector<std::byte> bytes_of(const std::string& text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
-}
 
 /// A file as numpy.save lays it out, spelled by hand.
 std::string npy_text(const std::string& header, const std::string& data, int major = 1) {

@@ -8,15 +8,11 @@
 #include "dyadic/base/error.h"
 #include "dyadic/base/sha256.h"
 #include "dyadic/io/file.h"
-#include "temporary_directory.h"
+#include "tests/io/bytes.h"
+#include "tests/io/temporary_directory.h"
 
 namespace dyadic {
 namespace {
-
-std::vector<std::byte> bytes_of(const std::string& text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
-}
 
 std::string text_of(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

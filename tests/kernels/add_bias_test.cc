@@ -15,11 +15,11 @@
 namespace dyadic {
 namespace {
 
-struct Case {
+struct BiasCase {
   std::string input, bias, output;
 };
 
-const std::vector<Case> kCases = {
+const std::vector<BiasCase> kBiasCases = {
     {"dfx10@2", "dfx10@0", "dfx10@2:sat:rna"},   {"q4.12", "q4.12", "q4.12:sat:sr"},
     {"q4.28", "q1.31", "q4.12:sat:sr"},           // sums of 33 bits and more
     {"dfx31@3", "dfx31@-40", "dfx31@3:sat:sr"},   // units 2^43 apart
@@ -32,7 +32,7 @@ const std::vector<Case> kCases = {
     {"int8*0.3", "float32", "float32"},
 };
 
-Tensor random_codes(const Shape& shape, const Format& format, std::uint32_t stream) {
+Tensor random_bias_codes(const Shape& shape, const Format& format, std::uint32_t stream) {
   Tensor tensor(shape, format);
   for (std::int64_t i = 0; i < tensor.size(); ++i) {
     const double unit = 2 * random_uniform({.seed = 6, .stream = stream}, static_cast<std::uint64_t>(i)) - 1;
@@ -65,10 +65,10 @@ class AddBias : public testing::Test {
 
 TEST_F(AddBias, IsOneAdditionAndOneRounding) {
   const RoundingRandom random = {.stream = {.seed = 9, .step = 2, .stream = 5}, .first_index = 1000003};
-  for (const Case& row : kCases) {
+  for (const BiasCase& row : kBiasCases) {
     const Format format = parse_format(row.output);
-    const Tensor input = random_codes({5, 5, 8, 7}, parse_format(row.input), 1);
-    const Tensor bias = random_codes({7}, parse_format(row.bias), 2);
+    const Tensor input = random_bias_codes({5, 5, 8, 7}, parse_format(row.input), 1);
+    const Tensor bias = random_bias_codes({7}, parse_format(row.bias), 2);
     Tensor expected(input.shape(), format);
     std::int64_t overflowed = 0;
     const int width = random_bits_per_element(format.rounding);

@@ -56,12 +56,12 @@ double column_norm(const Tensor& master, std::int64_t column, std::int64_t colum
   return std::sqrt(tree(squares));
 }
 
-struct Case {
+struct NormCase {
   std::string format;
   double limit;  // of magnitudes
 };
 
-const std::vector<Case> kCases = {
+const std::vector<NormCase> kNormCases = {
     {"dfx12@0:sat:rna", 1.0},
     {"dfx12@-3:sat:sr", 0.125},
     {"dfx31@0:sat:rne", 0.5},  // 23 rows: squares below 2^63 in
@@ -82,7 +82,7 @@ const std::vector<Case> kCases = {
 TEST(ColumnNorm, EveryColumnIsScaledByItsOwnFactor) {
   IsaGuard guard;
   const RandomStream random = {.seed = 9, .step = 3, .stream = 12};
-  for (const Case& row : kCases) {
+  for (const NormCase& row : kNormCases) {
     const Format format = parse_format(row.format);
     for (const double max_norm : {0.1, 0.9, 1e9}) {
       const Tensor before = random_master({23, 2, 3, 2}, format, row.limit);

@@ -17,7 +17,7 @@
 namespace dyadic {
 namespace {
 
-const std::vector<std::string> kFormats = {
+const std::vector<std::string> kPoolFormats = {
     "dfx10@2", "q4.3",          "q6.14s",        "uq0.8",           "dfx31@3", "float32", "float16", "tf32",
     "z4",      "float8_e4m3fn", "float6_e3m2fn", "float8_e4m3fnuz", "int8",    "binary",  "int8*0.3"};
 
@@ -154,7 +154,7 @@ TEST(PoolShape, RefusesWhatCannotBe) {
 }
 
 TEST(MaxPool, SelectsTheFirstOfTheLargestInEveryFormatAndShape) {
-  for (const std::string& format : kFormats) {
+  for (const std::string& format : kPoolFormats) {
     for (const PoolShape& shape : shapes()) {
       const Tensor z = random_tensor(input_shape(shape), format, 1, true);
       Tensor y;
@@ -188,7 +188,7 @@ TEST(MaxPool, NaNNeverWinsAndZerosAreEqual) {
 }
 
 TEST(MaxPool, RoutesEveryWindowsGradientAndAddsExactlyOrInOrder) {
-  for (const std::string& z_format : kFormats) {
+  for (const std::string& z_format : kPoolFormats) {
     for (const std::string d_format : {"dfx10@0", "float32", "dfx31@0", "float16", "uint8*1+3"}) {
       for (const PoolShape& shape : shapes()) {
         const Tensor z = random_tensor(input_shape(shape), z_format, 1, true);
@@ -242,7 +242,7 @@ TEST(MaxPool, ClippedStopsGradientAtSaturatedValues) {
 }
 
 TEST(AveragePool, DividesExactSumsOrFixedTreesOnce) {
-  for (const std::string& format : kFormats) {
+  for (const std::string& format : kPoolFormats) {
     for (const PoolShape& shape : shapes()) {
       const Tensor x = random_tensor(input_shape(shape), format, 3);
       Collected averages(shape.batch * shape.out_height() * shape.out_width(), shape.channels);
@@ -266,7 +266,7 @@ TEST(AveragePool, DividesExactSumsOrFixedTreesOnce) {
 }
 
 TEST(AveragePool, SendsBackQuotientsInOrder) {
-  for (const std::string& format : kFormats) {
+  for (const std::string& format : kPoolFormats) {
     for (const PoolShape& shape : shapes()) {
       const Tensor d_y = random_tensor(output_shape(shape), format, 4);
       Collected sums(shape.batch * shape.height * shape.width, shape.channels);

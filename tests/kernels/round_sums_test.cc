@@ -5,7 +5,7 @@
 namespace dyadic {
 namespace {
 
-const RoundingRandom kRandom = {{.seed = 12, .step = 9, .stream = 0x30200}, 3};
+const RoundingRandom kSumRandom = {{.seed = 12, .step = 9, .stream = 0x30200}, 3};
 
 const char* const kTargets[] = {"dfx10@3",     "dfx12@-3", "q6.4s",     "q2.14",   "uq4.4",    "q6.14s",
                                 "int8",        "ternary",  "z3",        "float16", "float32",  "uq0.32",
@@ -36,11 +36,11 @@ void expect_sums(const std::vector<T>& values, int exponent, const BiasRow* bias
   const auto n = static_cast<std::int64_t>(values.size());
   const int bytes = code_bytes(code_type(format));
   const Outcome want = outcome(
-      n, bytes, [&](void* out) { return ref::round_sums(values.data(), n, exponent, bias, format, out, kRandom); });
+      n, bytes, [&](void* out) { return ref::round_sums(values.data(), n, exponent, bias, format, out, kSumRandom); });
   for (const Isa isa : supported_isas()) {
     set_isa(isa);
     const Outcome got = outcome(
-        n, bytes, [&](void* out) { return round_sums(values.data(), n, exponent, bias, format, out, kRandom); });
+        n, bytes, [&](void* out) { return round_sums(values.data(), n, exponent, bias, format, out, kSumRandom); });
     expect_same(got, want, bytes,
                 format_name(format) + " from 2^" + std::to_string(exponent) + " on " + std::string(isa_name(isa)));
   }
@@ -127,11 +127,12 @@ TEST(RoundSums, FloatSumsAddTheirBiasOnceInFloat32) {
     const Format format = parse_format(name);
     const int bytes = code_bytes(code_type(format));
     const Outcome want =
-        outcome(n, bytes, [&](void* out) { return ref::quantize(added.data(), n, format, out, kRandom); });
+        outcome(n, bytes, [&](void* out) { return ref::quantize(added.data(), n, format, out, kSumRandom); });
     for (const Isa isa : supported_isas()) {
       set_isa(isa);
       expect_same(
-          outcome(n, bytes, [&](void* out) { return round_sums(values.data(), n, bias.data(), format, out, kRandom); }),
+          outcome(n, bytes,
+                  [&](void* out) { return round_sums(values.data(), n, bias.data(), format, out, kSumRandom); }),
           want, bytes, std::string(name) + " on " + std::string(isa_name(isa)));
     }
   }

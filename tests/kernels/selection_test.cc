@@ -27,11 +27,11 @@ std::vector<double> values_of(const Tensor& tensor) {
   return values;
 }
 
-const std::vector<std::string> kFormats = {"dfx10@2",       "q4.3",          "q6.14s", "float32", "float16",
-                                           "float8_e4m3fn", "float6_e3m2fn", "z4",     "int8",    "tf32"};
+const std::vector<std::string> kSelectionFormats = {"dfx10@2",       "q4.3",          "q6.14s", "float32", "float16",
+                                                    "float8_e4m3fn", "float6_e3m2fn", "z4",     "int8",    "tf32"};
 
 TEST(Maxout, SelectsTheLargestOfEachGroupInEveryFormat) {
-  for (const std::string& format : kFormats) {
+  for (const std::string& format : kSelectionFormats) {
     Tensor y;
     maxout_select(tensor_of({1, 6}, format, {-1, 0.5, -0.5, -1, -0.5, -1}), 3, y);
     EXPECT_EQ(values_of(y), (std::vector<double>{values_of(tensor_of({1}, format, {0.5}))[0],
@@ -110,7 +110,7 @@ TEST(DropoutMask, KeepOneKeepsEverything) {
 
 TEST(DropoutMask, WritesTheCodeOfZero) {
   const std::vector<std::uint8_t> mask = {0xFF, 0, 0xFF};
-  for (const std::string& format : kFormats) {
+  for (const std::string& format : kSelectionFormats) {
     const Tensor in = tensor_of({1, 3}, format, {0.5, 0.5, -0.5});
     Tensor out;
     apply_mask(in, mask.data(), out);

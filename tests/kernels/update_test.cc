@@ -16,11 +16,11 @@ namespace dyadic {
 namespace {
 
 /// Formats of master (before, after), momentum (before, after) and gradient.
-struct Case {
+struct UpdateCase {
   std::string master_from, master_to, update_from, update_to, gradient;
 };
 
-const std::vector<Case> kCases = {
+const std::vector<UpdateCase> kUpdateCases = {
     {"dfx12@-2:sat:rna", "dfx12@-2:sat:rna", "dfx10@-4:sat:rna", "dfx10@-4:sat:rna", "dfx10@1:sat:rna"},
     {"dfx12@-2:sat:rna", "dfx12@-3:sat:rna", "dfx10@-4:sat:rna", "dfx10@-3:sat:rna", "dfx10@1:sat:rna"},
     {"dfx12@-2:sat:rne", "dfx12@-2:sat:rne", "dfx10@-4:sat:rne", "dfx10@-4:sat:rne", "dfx10@1:sat:rne"},
@@ -44,7 +44,7 @@ const std::vector<Case> kCases = {
 };
 
 /// Codes all over the format, limits and zeros among them.
-Tensor random_codes(const Shape& shape, const Format& format, std::uint32_t stream) {
+Tensor random_update_codes(const Shape& shape, const Format& format, std::uint32_t stream) {
   Tensor tensor(shape, format);
   const RandomStream random = {.seed = 5, .stream = stream};
   for (std::int64_t i = 0; i < tensor.size(); ++i) {
@@ -70,12 +70,12 @@ struct Rates {
 constexpr Rates kRates = {0.53, 0.05 * 0.93};
 constexpr Rates kTies = {0.5, 0.0625};
 
-Outcome run_update(const Case& formats, std::int64_t rows, std::int64_t columns, double max_norm,
+Outcome run_update(const UpdateCase& formats, std::int64_t rows, std::int64_t columns, double max_norm,
                    const Rates& rates = kRates) {
-  Outcome outcome = {random_codes({rows, columns}, parse_format(formats.master_from), 1),
-                     random_codes({rows, columns}, parse_format(formats.update_from), 2),
+  Outcome outcome = {random_update_codes({rows, columns}, parse_format(formats.master_from), 1),
+                     random_update_codes({rows, columns}, parse_format(formats.update_from), 2),
                      {}};
-  const Tensor gradient = random_codes({rows, columns}, parse_format(formats.gradient), 3);
+  const Tensor gradient = random_update_codes({rows, columns}, parse_format(formats.gradient), 3);
   outcome.counts = sgd_update({.momentum = rates.momentum,
                                .learning_rate = rates.learning_rate,
                                .max_norm = max_norm,
@@ -100,16 +100,16 @@ void expect_same(const Tensor& a, const Tensor& b, const std::string& what) {
   for (std::int64_t i = 0; i < a.size(); ++i) ASSERT_EQ(a.code(i), b.code(i)) << what << " element " << i;
 }
 
-class SgdUpdate : public testing::Test {
+class UpdateKernels : public testing::Test {
  protected:
-  ~SgdUpdate() override {
+  ~UpdateKernels() override {
     set_isa(supported_isas().front());
     set_thread_count(1);
   }
 };
 
-TEST_F(SgdUpdate, EveryTierAgreesWithTheDefinition) {
-  for (const Case& formats : kCases) {
+TEST_F(UpdateKernels, EveryTierAgreesWithTheDefinition) {
+  for (const UpdateCase& formats : kUpdateCases) {
     for (const std::int64_t columns : {1, 7, 8, 9, 16, 31, 784, 785}) {
       for (const double max_norm : {0.0, 0.1, 1.9365, 1e9}) {
         set_isa(Isa::ref);
@@ -131,8 +131,8 @@ TEST_F(SgdUpdate, EveryTierAgreesWithTheDefinition) {
   }
 }
 
-TEST_F(SgdUpdate, EveryTierRoundsTiesAlike) {
-  for (const Case& formats : kCases) {
+TEST_F(UpdateKernels, EveryTierRoundsTiesAlike) {
+  for (const UpdateCase& formats : kUpdateCases) {
     set_isa(Isa::ref);
     const Outcome expected = run_update(formats, 2, 100, 1.9365, kTies);
     for (const Isa isa : supported_isas()) {
@@ -147,7 +147,7 @@ TEST_F(SgdUpdate, EveryTierRoundsTiesAlike) {
 }
 
 // Every float16, infinities and NaNs among them, meets gradients from subnormal to overflowing ones.
-TEST_F(SgdUpdate, HalvesOfEverySizeAreRoundedOnce) {
+TEST_F(UpdateKernels, HalvesOfEverySizeAreRoundedOnce) {
   const Format format = parse_format("float16");
   const auto run = [&](double momentum) {
     Outcome outcome = {Tensor({32, 2048}, format), Tensor({32, 2048}, format), {}};
@@ -188,8 +188,8 @@ TEST_F(SgdUpdate, HalvesOfEverySizeAreRoundedOnce) {
 
 // Where f is close to 1 a tier may skip the second rounding, but only if every code would round to itself: limits just
 // below the row's own norm are where a careless bound shows.
-TEST_F(SgdUpdate, RowsJustOutsideTheirNormAreScaled) {
-  const Case& formats = kCases[0];
+TEST_F(UpdateKernels, RowsJustOutsideTheirNormAreScaled) {
+  const UpdateCase& formats = kUpdateCases[0];
   set_isa(Isa::ref);
   const Outcome unscaled = run_update(formats, 1, 100, 0);
   double squares = 0;
@@ -208,8 +208,8 @@ TEST_F(SgdUpdate, RowsJustOutsideTheirNormAreScaled) {
   }
 }
 
-TEST_F(SgdUpdate, ThreadsDoNotMatter) {
-  for (const Case& formats : kCases) {
+TEST_F(UpdateKernels, ThreadsDoNotMatter) {
+  for (const UpdateCase& formats : kUpdateCases) {
     set_thread_count(1);
     const Outcome one = run_update(formats, 37, 50, 1.0);
     set_thread_count(3);
@@ -221,7 +221,7 @@ TEST_F(SgdUpdate, ThreadsDoNotMatter) {
 
 // By hand: W = 1, u = 1/2, g = 2, M = 1/2, LR = 1/16: u' = 1/4 - 1/8 = 1/8, W1 = 9/8; the norm of the row (9/8, 0) is
 // 9/8, f = 1/2 / (1e-7 + 9/8), W' = Q(1/2 - a little) = 1/2 on a grid of 1/16.
-TEST_F(SgdUpdate, WorkedExample) {
+TEST_F(UpdateKernels, WorkedExample) {
   for (const Isa isa : supported_isas()) {
     set_isa(isa);
     const Format format = parse_format("q4.4s:sat:rna");
@@ -250,7 +250,7 @@ TEST_F(SgdUpdate, WorkedExample) {
   }
 }
 
-TEST_F(SgdUpdate, CountsMastersAsTheyWereBeforeTheStep) {
+TEST_F(UpdateKernels, CountsMastersAsTheyWereBeforeTheStep) {
   const Format format = parse_format("dfx4@0:sat:rna");  // largest code 7
   Tensor master({1, 4}, format);
   Tensor update({1, 4}, format);

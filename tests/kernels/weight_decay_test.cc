@@ -21,11 +21,11 @@ constexpr RandomStream kUpdateRandom = {.seed = 9, .step = 4, .stream = 7};
 constexpr RandomStream kMasterRandom = {.seed = 9, .step = 4, .stream = 8};
 
 /// Formats of master (before, after), momentum and gradient.
-struct Case {
+struct DecayCase {
   std::string master_from, master_to, update, gradient;
 };
 
-const std::vector<Case> kCases = {
+const std::vector<DecayCase> kDecayCases = {
     {"q4.12:sat:sr", "q4.12:sat:sr", "q4.12:sat:sr", "q4.12:sat:sr"},
     {"dfx12@-2:sat:rna", "dfx12@-2:sat:rna", "dfx10@-4:sat:rna", "dfx10@1:sat:rna"},
     {"dfx12@-2:sat:rna", "dfx12@-1:sat:rna", "dfx10@-4:sat:rna", "dfx10@1:sat:rna"},
@@ -37,7 +37,7 @@ const std::vector<Case> kCases = {
     {"bfloat16:inf:sr16", "bfloat16:inf:sr16", "bfloat16", "bfloat16"},
 };
 
-Tensor random_codes(std::int64_t columns, const std::string& name, std::uint32_t stream) {
+Tensor random_row(std::int64_t columns, const std::string& name, std::uint32_t stream) {
   const Format format = parse_format(name);
   Tensor tensor({kRows, columns}, format);
   for (std::int64_t i = 0; i < tensor.size(); ++i) {
@@ -51,7 +51,7 @@ struct State {
   Tensor master, update;
 };
 
-SgdUpdateCounts run(const Case& row, State& state, const Tensor& gradient, double max_norm, double decay) {
+SgdUpdateCounts run(const DecayCase& row, State& state, const Tensor& gradient, double max_norm, double decay) {
   const SgdUpdate job = {.momentum = kMomentum,
                          .learning_rate = kRate,
                          .max_norm = max_norm,
@@ -94,7 +94,7 @@ double row_norm(const Tensor& master, std::int64_t row, std::int64_t columns) {
 }
 
 /// docs/numerics.md, line by line. Without optimisation across statements: each operation is rounded.
-State expected_state(const Case& row, const State& before, const Tensor& gradient, double max_norm, double decay) {
+State expected_state(const DecayCase& row, const State& before, const Tensor& gradient, double max_norm, double decay) {
   State after = {Tensor(before.master.shape(), parse_format(row.master_to)), before.update};
   const std::int64_t columns = before.master.size() / kRows;
   for (std::int64_t i = 0; i < before.master.size(); ++i) {
@@ -129,10 +129,10 @@ class WeightDecay : public testing::Test {
 };
 
 TEST_F(WeightDecay, AddsItsShareOfTheMasterToTheGradient) {
-  for (const Case& row : kCases) {
+  for (const DecayCase& row : kDecayCases) {
     for (const std::int64_t columns : {1, 9, 64, 75}) {
-      const State before = {random_codes(columns, row.master_from, 1), random_codes(columns, row.update, 2)};
-      const Tensor gradient = random_codes(columns, row.gradient, 3);
+      const State before = {random_row(columns, row.master_from, 1), random_row(columns, row.update, 2)};
+      const Tensor gradient = random_row(columns, row.gradient, 3);
       for (const double max_norm : {0.0, 0.3}) {
         const State expected = expected_state(row, before, gradient, max_norm, 0.37);
         for (const Isa isa : supported_isas()) {
@@ -154,9 +154,9 @@ TEST_F(WeightDecay, AddsItsShareOfTheMasterToTheGradient) {
 }
 
 TEST_F(WeightDecay, OfZeroIsNone) {
-  for (const Case& row : kCases) {
-    const State before = {random_codes(75, row.master_from, 1), random_codes(75, row.update, 2)};
-    const Tensor gradient = random_codes(75, row.gradient, 3);
+  for (const DecayCase& row : kDecayCases) {
+    const State before = {random_row(75, row.master_from, 1), random_row(75, row.update, 2)};
+    const Tensor gradient = random_row(75, row.gradient, 3);
     State none = before;
     State some = before;
     run(row, none, gradient, 0, 0);

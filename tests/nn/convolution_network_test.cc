@@ -14,25 +14,25 @@
 namespace dyadic {
 namespace {
 
-constexpr std::int64_t kBatch = 10;
+constexpr std::int64_t kConvolutionBatch = 10;
 
 const std::string kNetworks[] = {kPooledAfterActivation, kBiasAfterPool, kPooledBeforeActivation};
 
 std::vector<std::uint8_t> some_pixels() {
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(kBatch * element_count(kSmallImage)));
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(kConvolutionBatch * element_count(kSmallImage)));
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(random_bits({.seed = 1}, i, 8));
   return pixels;
 }
 
 std::vector<std::uint8_t> some_targets() {
-  std::vector<std::uint8_t> targets(kBatch);
+  std::vector<std::uint8_t> targets(kConvolutionBatch);
   for (std::size_t i = 0; i < targets.size(); ++i) targets[i] = static_cast<std::uint8_t>(i * 3 % 10);
   return targets;
 }
 
-double mean_loss(Network& network, const Pass& pass) {
-  network.load_input(some_pixels(), kBatch, pass);
-  return network.forward(some_targets(), pass).loss / kBatch;
+double mean_convolution_loss(Network& network, const Pass& pass) {
+  network.load_input(some_pixels(), kConvolutionBatch, pass);
+  return network.forward(some_targets(), pass).loss / kConvolutionBatch;
 }
 
 /// Central differences of the mean loss as for dense layers (network_test.cc), with smaller steps, because a weight
@@ -54,7 +54,7 @@ void expect_gradients_of_differences(const std::string& layers, const std::strin
     }
   }
   const Pass pass = {.plan = &network.plan(), .seed = 11, .step = 3, .training = true};
-  mean_loss(network, pass);
+  mean_convolution_loss(network, pass);
   network.backward(some_targets(), pass);
   constexpr float kStep = 0x1p-9F;
   for (Parameter* parameter : network.parameters()) {
@@ -67,7 +67,7 @@ void expect_gradients_of_differences(const std::string& layers, const std::strin
       ++tried;
       float& weight = parameter->master.codes<float>()[static_cast<std::size_t>(i)];
       const auto difference = [&](float h) {
-        return central_difference(weight, h, [&] { return mean_loss(network, pass); });
+        return central_difference(weight, h, [&] { return mean_convolution_loss(network, pass); });
       };
       const double coarse = difference(kStep);
       const double fine = difference(kStep / 4);
@@ -128,7 +128,7 @@ TEST(ConvolutionNetwork, EveryFormatFamilyTrainsAStep) {
       Network network(small_convolution(layers, formats), 10);
       network.initialise(11, false);
       const Pass pass = {.plan = &network.plan(), .seed = 11, .training = true};
-      EXPECT_TRUE(std::isfinite(mean_loss(network, pass))) << formats;
+      EXPECT_TRUE(std::isfinite(mean_convolution_loss(network, pass))) << formats;
       network.backward(some_targets(), pass);
       bool any = false;
       for (const Parameter* parameter : network.parameters()) {
@@ -149,11 +149,11 @@ TEST(ConvolutionNetwork, BatchesOfAnySizeEvaluateTheSame) {
     const auto targets = some_targets();
     const auto values = static_cast<std::size_t>(element_count(kSmallImage));
     const Pass whole = {.plan = &network.plan(), .seed = 11, .step = 2};
-    network.load_input(pixels, kBatch, whole);
+    network.load_input(pixels, kConvolutionBatch, whole);
     const BatchScore expected = network.forward(targets, whole);
     double loss = 0;
     std::int64_t errors = 0;
-    for (std::size_t first = 0; first < kBatch; first += 5) {
+    for (std::size_t first = 0; first < kConvolutionBatch; first += 5) {
       Pass pass = whole;
       pass.first_example = static_cast<std::int64_t>(first);
       network.load_input(std::span(pixels).subspan(first * values, 5 * values), 5, pass);
@@ -179,7 +179,7 @@ std::map<std::string, Sizes> counted_elements(const std::string& layers) {
   Network network(small_convolution(layers, "default = \"dfx16:sat:rna\""), 10);
   network.initialise(11, false);
   const Pass pass = {.plan = &network.plan(), .seed = 11, .training = true};
-  mean_loss(network, pass);
+  mean_convolution_loss(network, pass);
   network.backward(some_targets(), pass);
   std::map<std::string, Sizes> counted;
   for (const RangeGroup& group : network.plan().groups()) {
@@ -192,54 +192,54 @@ std::map<std::string, Sizes> counted_elements(const std::string& layers) {
 
 TEST(RangeOfANode, FollowsWhatTheNextNodeReadsAfterPools) {
   const auto counted = counted_elements(kPooledAfterActivation);
-  EXPECT_EQ(counted.at("c1"), (Sizes{{Role::preactivation, kBatch * 5 * 7 * 6},
-                                     {Role::activation, kBatch * 2 * 3 * 6},
-                                     {Role::d_preactivation, kBatch * 5 * 7 * 6},
-                                     {Role::d_activation, kBatch * 2 * 3 * 6},
+  EXPECT_EQ(counted.at("c1"), (Sizes{{Role::preactivation, kConvolutionBatch * 5 * 7 * 6},
+                                     {Role::activation, kConvolutionBatch * 2 * 3 * 6},
+                                     {Role::d_preactivation, kConvolutionBatch * 5 * 7 * 6},
+                                     {Role::d_activation, kConvolutionBatch * 2 * 3 * 6},
                                      {Role::d_weight, 6 * 3 * 2 * 2},
                                      {Role::d_bias, 6}}));
-  EXPECT_EQ(counted.at("c2"), (Sizes{{Role::preactivation, kBatch * 3 * 4 * 8},
-                                     {Role::activation, kBatch * 2 * 3 * 4},
-                                     {Role::d_preactivation, kBatch * 3 * 4 * 8},
-                                     {Role::d_activation, kBatch * 2 * 3 * 4},
+  EXPECT_EQ(counted.at("c2"), (Sizes{{Role::preactivation, kConvolutionBatch * 3 * 4 * 8},
+                                     {Role::activation, kConvolutionBatch * 2 * 3 * 4},
+                                     {Role::d_preactivation, kConvolutionBatch * 3 * 4 * 8},
+                                     {Role::d_activation, kConvolutionBatch * 2 * 3 * 4},
                                      {Role::d_weight, 8 * 2 * 2 * 3},
                                      {Role::d_bias, 8}}));
-  EXPECT_EQ(counted.at("out"), (Sizes{{Role::preactivation, kBatch * 10},
-                                      {Role::activation, kBatch * 10},
-                                      {Role::d_preactivation, kBatch * 10},
-                                      {Role::d_activation, kBatch * 10},
+  EXPECT_EQ(counted.at("out"), (Sizes{{Role::preactivation, kConvolutionBatch * 10},
+                                      {Role::activation, kConvolutionBatch * 10},
+                                      {Role::d_preactivation, kConvolutionBatch * 10},
+                                      {Role::d_activation, kConvolutionBatch * 10},
                                       {Role::d_weight, 10 * 24},
                                       {Role::d_bias, 10}}));
 }
 
 TEST(RangeOfANode, FollowsTheFirstPreactivationsWhereTheBiasComesAfterThePool) {
   const auto counted = counted_elements(kBiasAfterPool);
-  EXPECT_EQ(counted.at("c1"), (Sizes{{Role::preactivation, kBatch * 7 * 6 * 6},
-                                     {Role::activation, kBatch * 3 * 3 * 3},
-                                     {Role::d_preactivation, kBatch * 7 * 6 * 6},
-                                     {Role::d_activation, kBatch * 3 * 3 * 3},
+  EXPECT_EQ(counted.at("c1"), (Sizes{{Role::preactivation, kConvolutionBatch * 7 * 6 * 6},
+                                     {Role::activation, kConvolutionBatch * 3 * 3 * 3},
+                                     {Role::d_preactivation, kConvolutionBatch * 7 * 6 * 6},
+                                     {Role::d_activation, kConvolutionBatch * 3 * 3 * 3},
                                      {Role::d_weight, 6 * 3 * 3 * 2},
                                      {Role::d_bias, 6}}));
-  EXPECT_EQ(counted.at("c2"), (Sizes{{Role::preactivation, kBatch * 2 * 2 * 10},
-                                     {Role::activation, kBatch * 10},
-                                     {Role::d_preactivation, kBatch * 2 * 2 * 10},
-                                     {Role::d_activation, kBatch * 10},
+  EXPECT_EQ(counted.at("c2"), (Sizes{{Role::preactivation, kConvolutionBatch * 2 * 2 * 10},
+                                     {Role::activation, kConvolutionBatch * 10},
+                                     {Role::d_preactivation, kConvolutionBatch * 2 * 2 * 10},
+                                     {Role::d_activation, kConvolutionBatch * 10},
                                      {Role::d_weight, 10 * 2 * 2 * 3},
                                      {Role::d_bias, 10}}));
 }
 
 TEST(RangeOfANode, FollowsTensorsAfterMasks) {
   const auto counted = counted_elements(kPooledBeforeActivation);
-  EXPECT_EQ(counted.at("c1"), (Sizes{{Role::preactivation, kBatch * 9 * 8 * 4},
-                                     {Role::activation, kBatch * 4 * 3 * 4},
-                                     {Role::d_preactivation, kBatch * 9 * 8 * 4},
-                                     {Role::d_activation, kBatch * 4 * 3 * 4},
+  EXPECT_EQ(counted.at("c1"), (Sizes{{Role::preactivation, kConvolutionBatch * 9 * 8 * 4},
+                                     {Role::activation, kConvolutionBatch * 4 * 3 * 4},
+                                     {Role::d_preactivation, kConvolutionBatch * 9 * 8 * 4},
+                                     {Role::d_activation, kConvolutionBatch * 4 * 3 * 4},
                                      {Role::d_weight, 4 * 3 * 3 * 2},
                                      {Role::d_bias, 4}}));
-  EXPECT_EQ(counted.at("c2"), (Sizes{{Role::preactivation, kBatch * 4 * 3 * 3},
-                                     {Role::activation, kBatch * 2 * 2 * 3},
-                                     {Role::d_preactivation, kBatch * 4 * 3 * 3},
-                                     {Role::d_activation, kBatch * 2 * 2 * 3},
+  EXPECT_EQ(counted.at("c2"), (Sizes{{Role::preactivation, kConvolutionBatch * 4 * 3 * 3},
+                                     {Role::activation, kConvolutionBatch * 2 * 2 * 3},
+                                     {Role::d_preactivation, kConvolutionBatch * 4 * 3 * 3},
+                                     {Role::d_activation, kConvolutionBatch * 2 * 2 * 3},
                                      {Role::d_weight, 3 * 4},
                                      {Role::d_bias, 3}}));
   EXPECT_FALSE(counted.contains("input")) << "the input has no range";
@@ -254,7 +254,7 @@ TEST(RangeOfANode, SeesTheZerosOfTheMask) {
     for (float& bias : parameter->master.codes<float>()) bias = 3;  // so that relu makes no zeros
   }
   const Pass pass = {.plan = &network.plan(), .seed = 11, .training = true};
-  mean_loss(network, pass);
+  mean_convolution_loss(network, pass);
   network.backward(some_targets(), pass);
   // The gradient that c1's mask gets is sparse already, because a pool has routed it.
   for (const auto& [node, role] :

@@ -17,7 +17,7 @@ namespace dyadic {
 namespace {
 
 // 9x8x2 - c1 7x6x6 - pool 3x3x6 - bias - maxout 3x3x3.
-constexpr std::int64_t kBatch = 4;
+constexpr std::int64_t kPooledBatch = 4;
 constexpr std::int64_t kHeight = 7;
 constexpr std::int64_t kWidth = 6;
 constexpr std::int64_t kMaps = 6;
@@ -39,7 +39,7 @@ class PooledBias : public testing::Test {
       }
       (stream == 1 ? weight_ : bias_) = parameter;
     }
-    input_ = Tensor({kBatch, 9, 8, 2}, plan_->at(0, Role::input).current);
+    input_ = Tensor({kPooledBatch, 9, 8, 2}, plan_->at(0, Role::input).current);
     for (std::int64_t i = 0; i < input_.size(); ++i) {
       input_.set_code(i, random_bits({.seed = 3}, static_cast<std::uint64_t>(i), 8));
     }
@@ -76,7 +76,7 @@ class PooledBias : public testing::Test {
   template <typename Function>
   static void for_windows(Function function) {
     std::int64_t index = 0;
-    for (std::int64_t n = 0; n < kBatch; ++n) {
+    for (std::int64_t n = 0; n < kPooledBatch; ++n) {
       for (std::int64_t i = 0; i < kPooled; ++i) {
         for (std::int64_t j = 0; j < kPooled; ++j) {
           for (std::int64_t map = 0; map < kMaps; ++map) {
@@ -136,7 +136,7 @@ TEST_F(PooledBias, InTrainingIsRoundedTwiceWithRandomBitsThatGoOnAfterThoseOfZ) 
   const RoundingPoint& point = plan_->at(1, Role::preactivation);
   const RandomStream random = {11, 5, point.stream()};
   const auto bits = [&](std::int64_t index) { return random_bits(random, static_cast<std::uint64_t>(index), 32); };
-  std::vector<std::int64_t> z(static_cast<std::size_t>(kBatch * kHeight * kWidth * kMaps));
+  std::vector<std::int64_t> z(static_cast<std::size_t>(kPooledBatch * kHeight * kWidth * kMaps));
   for (std::size_t i = 0; i < z.size(); ++i) {
     const auto index = static_cast<std::int64_t>(i);
     z[i] = encode(point.current, exact_sum(sum_of(index), -20, 0, 0), bits(index)).code;
