@@ -13,6 +13,7 @@
 #include "bench/convolution_peer.h"
 #include "bench/product_ceiling.h"
 #include "bench/report.h"
+#include "bench/timing.h"
 #include "dyadic/base/cpu.h"
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
@@ -21,11 +22,6 @@
 
 namespace dyadic {
 namespace {
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 struct NamedShape {
   const char* name;
@@ -213,23 +209,6 @@ class Convolution {
   std::vector<std::byte> x_, w_, dz_;
 };
 
-struct Options {
-  std::string json;
-  bool quick = false;
-};
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument == "--quick") options.quick = true;
-    else if (argument == "--isa" && i + 1 < argc) set_isa(parse_isa(argv[++i]));
-    else if (argument == "--json" && i + 1 < argc) options.json = argv[++i];
-    else throw UsageError("usage: bench_convolution [--isa NAME] [--quick] [--json FILE]");
-  }
-  return options;
-}
-
 nlohmann::json measure(const NamedShape& shape, const Operands& operands, int repetitions) {
   const Convolution convolution(shape.shape, operands);
   constexpr ConvolutionProduct kProducts[] = {ConvolutionProduct::forward, ConvolutionProduct::input_gradient,
@@ -283,7 +262,8 @@ nlohmann::json measure(const NamedShape& shape, const Operands& operands, int re
   return result;
 }
 
-int run(const Options& options) {
+int run(const BenchOptions& options) {
+  if (!options.isa.empty()) set_isa(parse_isa(options.isa));
   set_thread_count(1);
   std::printf("%s, 1 thread, batch 32; medians; times are processor time\n", cpu_features().brand.c_str());
   nlohmann::json results = nlohmann::json::array();
@@ -299,5 +279,7 @@ int run(const Options& options) {
 }  // namespace dyadic
 
 int main(int argc, char** argv) {
-  return dyadic::guarded([](int count, char** words) { return dyadic::run(dyadic::parse(count, words)); }, argc, argv);
+  return dyadic::guarded(
+      [](int count, char** words) { return dyadic::run(dyadic::parse_bench_options("convolution", count, words)); },
+      argc, argv);
 }

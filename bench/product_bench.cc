@@ -12,6 +12,7 @@
 
 #include "bench/product_ceiling.h"
 #include "bench/report.h"
+#include "bench/timing.h"
 #include "dyadic/base/cpu.h"
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
@@ -19,11 +20,6 @@
 
 namespace dyadic {
 namespace {
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 struct Shape {
   const char* name;
@@ -195,23 +191,6 @@ void look(void* context, const SumTile& tile, int) {
   *static_cast<std::int64_t*>(context) += first;
 }
 
-struct Options {
-  std::string isa, json;
-  bool quick = false;
-};
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument == "--quick") options.quick = true;
-    else if (argument == "--isa" && i + 1 < argc) options.isa = argv[++i];
-    else if (argument == "--json" && i + 1 < argc) options.json = argv[++i];
-    else throw UsageError("usage: bench_product [--isa NAME] [--quick] [--json FILE]");
-  }
-  return options;
-}
-
 bool is_supported(Isa isa) { return std::ranges::find(supported_isas(), isa) != supported_isas().end(); }
 
 nlohmann::json measure(const Figure& figure, int repetitions) {
@@ -256,7 +235,7 @@ nlohmann::json measure(const Figure& figure, int repetitions) {
           {"reached", met}};
 }
 
-int run(const Options& options) {
+int run(const BenchOptions& options) {
   const Isa only = options.isa.empty() ? Isa::ref : parse_isa(options.isa);
   set_thread_count(1);
   std::printf("%s, 1 thread; 1 multiply-accumulate = 2 operations; medians, ratios to the ceiling [min-max]\n",
@@ -283,5 +262,7 @@ int run(const Options& options) {
 }  // namespace dyadic
 
 int main(int argc, char** argv) {
-  return dyadic::guarded([](int count, char** words) { return dyadic::run(dyadic::parse(count, words)); }, argc, argv);
+  return dyadic::guarded(
+      [](int count, char** words) { return dyadic::run(dyadic::parse_bench_options("product", count, words)); }, argc,
+      argv);
 }

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <ctime>
 
+#include "bench/timing.h"
 #include "dyadic/kernels/target.h"
 
 namespace dyadic {
@@ -83,13 +83,6 @@ inline const CeilingInfo& ceiling_info(Ceiling ceiling) {
       {"fma 4 x 64", &ceilings::avx2::fma64, 12 * 2 * 4},
   };
   return kInfos[static_cast<int>(ceiling)];
-}
-
-/// Processor time of this thread: what other programs take away is not counted.
-inline double thread_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 /// Operations per second, the best of a few short runs.

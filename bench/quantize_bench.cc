@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "bench/report.h"
+#include "bench/timing.h"
 #include "dyadic/base/aligned.h"
 #include "dyadic/base/cpu.h"
 #include "dyadic/base/error.h"
@@ -41,25 +40,6 @@ constexpr const char* kFormats[] = {"float16", "bfloat16", "float8_e4m3fn", "flo
                                     "q2.14",   "q6.4s",    "dfx10@3",       "int8*0.0125"};
 constexpr const char* kRoundings[] = {"rne", "sr16"};
 const RoundingRandom kRandom = {{.seed = 1, .step = 2, .stream = 3}, 0};
-
-/// Processor time: what other programs take away is not counted.
-double seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-template <typename Call>
-double time_of(const Call& call) {
-  const double start = seconds();
-  call();
-  return seconds() - start;
-}
-
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
-  return values[values.size() / 2];
-}
 
 /// Bell-shaped numbers of standard deviation 0.5: what weights and activations look like.
 AlignedVector<float> bell(std::int64_t n) {
@@ -183,32 +163,17 @@ void rows_of_sums(Isa isa, const char* name, std::int64_t n, int exponent, Repor
              rate_in_cache(n, [&] { round_sums(sums.data(), n, exponent, &bias, format, got.data(), kRandom); }), 0, 0);
 }
 
-struct Options {
-  std::vector<Isa> isas = {active_isa()};
-  std::string json;
-};
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--quick") continue;  // ten seconds as it is
-    if (word == "--json" && i + 1 < argc) options.json = argv[++i];
-    else if (word == "--isa" && i + 1 < argc) {
-      const std::string_view name = argv[++i];
-      options.isas = name == "all" ? supported_isas() : std::vector<Isa>{parse_isa(name)};
-    } else throw UsageError("usage: bench_quantize [--quick] [--isa NAME|all] [--json FILE]");
-  }
-  return options;
-}
-
-void run(const Options& options) {
+/// As quick as it gets: --quick changes nothing.
+int run(const BenchOptions& options) {
+  const std::vector<Isa> isas = options.isa.empty()    ? std::vector<Isa>{active_isa()}
+                                : options.isa == "all" ? supported_isas()
+                                                       : std::vector<Isa>{parse_isa(options.isa)};
   set_thread_count(1);
   constexpr std::int64_t kElements = 32 << 20;  // 128 MiB in, 128 MiB out
   const AlignedVector<float> in = bell(kElements);
   AlignedVector<float> out(in.size());
   Report report;
-  for (const Isa isa : options.isas) {
+  for (const Isa isa : isas) {
     set_isa(isa);
     std::printf("instruction set %s, 1 thread, %s\n", std::string(isa_name(isa)).c_str(), cpu_features().brand.c_str());
     for (const char* name : kFormats) {
@@ -226,26 +191,15 @@ void run(const Options& options) {
       rows_of_sums<std::int64_t>(isa, "q6.14s:sat:rna", n, -28, report);
     }
   }
-  if (options.json.empty()) return;
-  std::ofstream file(options.json);
-  file << nlohmann::json{{"benchmark", "quantize"},
-                         {"threads", 1},
-                         {"cpu", cpu_features().brand},
-                         {"rows", report.rows()}}
-              .dump(1)
-       << '\n';
-  if (!file.flush()) throw IoError(system_error_text(options.json, "write"));
+  write_report(options.json, "quantize", report.rows());
+  return 0;
 }
 
 }  // namespace
 }  // namespace dyadic
 
 int main(int argc, char** argv) {
-  try {
-    dyadic::run(dyadic::parse(argc, argv));
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_quantize: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return dyadic::guarded(
+      [](int count, char** words) { return dyadic::run(dyadic::parse_bench_options("quantize", count, words)); }, argc,
+      argv);
 }

@@ -2,11 +2,24 @@
 
 #include <cstdio>
 #include <fstream>
+#include <string_view>
 
 #include "dyadic/base/cpu.h"
 #include "dyadic/base/error.h"
 
 namespace dyadic {
+
+BenchOptions parse_bench_options(const std::string& benchmark, int argc, char** argv) {
+  BenchOptions options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--quick") options.quick = true;
+    else if (argument == "--isa" && i + 1 < argc) options.isa = argv[++i];
+    else if (argument == "--json" && i + 1 < argc) options.json = argv[++i];
+    else throw UsageError("usage: bench_" + benchmark + " [--isa NAME] [--quick] [--json FILE]");
+  }
+  return options;
+}
 
 void write_report(const std::string& path, const std::string& benchmark, const nlohmann::json& results) {
   if (path.empty()) return;

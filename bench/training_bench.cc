@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "bench/peer_process.h"
+#include "bench/timing.h"
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
 #include "dyadic/data/digits.h"
@@ -136,11 +137,6 @@ void check_answers(const Case& network, const Arithmetic& arithmetic) {
                  arithmetic.name.c_str(), std::string(isa_name(isa)).c_str());
     std::exit(1);
   }
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
 }
 
 /// Milliseconds per step over `steps` steps.

@@ -30,6 +30,27 @@ std::string recipe_hash(Recipe recipe, const std::string& init_from) {
   return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}).substr(0, 8);
 }
 
+/// "weight q2.14; all others q6.10"; every role by name where some have no format.
+std::string roles_in_short(const std::map<Role, Format>& roles) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
+  for (const auto& [role, format] : roles) {
+    const std::string name = format_name(format);
+    auto group = std::ranges::find(groups, name, &std::pair<std::string, std::vector<std::string>>::first);
+    if (group == groups.end()) group = groups.insert(groups.end(), {name, {}});
+    group->second.emplace_back(role_name(role));
+  }
+  std::ranges::stable_sort(groups, {}, [](const auto& group) { return group.second.size(); });
+  const bool is_complete = static_cast<int>(roles.size()) >= kRoleCount - 1;  // `input` may be missing
+  std::string text;
+  for (const auto& [name, names] : groups) {
+    std::string words;
+    for (const std::string& role : names) words += (words.empty() ? "" : ", ") + role;
+    if (is_complete && &name == &groups.back().first) words = groups.size() == 1 ? "all" : "all others";
+    text += (text.empty() ? "" : "; ") + words + " " + name;
+  }
+  return text;
+}
+
 void print_summary(const RunSummary& s, const std::string& run_directory) {
   fmt::print(
       "test error {:.2f} % at the best validation error, epoch {}; after the last epoch: test {:.2f} %, validation "
@@ -74,21 +95,7 @@ ExitCode report_outcome(const RunOutcome& outcome, const RunOptions& options, Pr
 }
 
 std::string formats_in_short(const FormatPlan& plan) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
-  for (const auto& [role, format] : plan.roles) {
-    const std::string name = format_name(format);
-    auto group = std::ranges::find(groups, name, &std::pair<std::string, std::vector<std::string>>::first);
-    if (group == groups.end()) group = groups.insert(groups.end(), {name, {}});
-    group->second.emplace_back(role_name(role));
-  }
-  std::ranges::stable_sort(groups, {}, [](const auto& group) { return group.second.size(); });
-  std::string text;
-  for (const auto& [name, roles] : groups) {
-    std::string words;
-    for (const std::string& role : roles) words += (words.empty() ? "" : ", ") + role;
-    if (&name == &groups.back().first) words = groups.size() == 1 ? "all" : "all others";
-    text += (text.empty() ? "" : "; ") + words + " " + name;
-  }
+  std::string text = roles_in_short(plan.roles);
   for (const NodeFormats& node : plan.nodes) {
     for (const auto& [role, format] : node.roles) {
       text += fmt::format("; {} of {} {}", role_name(role), node.match, format_name(format));
@@ -138,6 +145,15 @@ std::string network_in_short(const NetworkSpec& network) {
   for (const LayerSpec& layer : network.layers) {
     const auto* form = std::ranges::find(kShortForms, layer.type, &ShortForm::type);
     text += " - " + (form == std::end(kShortForms) ? layer.type : form->text(layer));
+  }
+  return text;
+}
+
+std::string stages_in_short(const std::vector<StageSpec>& stages) {
+  std::string text;
+  for (const StageSpec& stage : stages) {
+    const std::string formats = stage.roles.empty() ? "as above" : roles_in_short(stage.roles);
+    text += fmt::format("{}{} epochs: {}", text.empty() ? "" : " - ", stage.epochs, formats);
   }
   return text;
 }

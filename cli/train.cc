@@ -31,6 +31,7 @@ void print_header(const Recipe& recipe, const std::string& run_directory) {
   if (!recipe.title.empty()) fmt::print("{}\n", recipe.title);
   fmt::print("network   {}\n", network_in_short(recipe.network));
   fmt::print("formats   {}\n", formats_in_short(recipe.formats));
+  if (!recipe.train.stages.empty()) fmt::print("stages    {}\n", stages_in_short(recipe.train.stages));
   fmt::print("training  {} epochs of {} examples in batches of {}, seed {}, {}, {} thread{}\n", recipe.train.epochs,
              recipe.data.train, recipe.train.batch, recipe.seed, isa_name(active_isa()), thread_count(),
              thread_count() == 1 ? "" : "s");

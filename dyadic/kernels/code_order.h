@@ -39,7 +39,7 @@ struct FloatOrder {
 
 /// Calls function(Code{}, order) for the format's codes; float32 ones are looked at as their bits.
 template <typename Function>
-auto with_order(const Format& format, Function function) {
+void with_order(const Format& format, Function function) {
   if (!format.is_grid()) {
     if (code_type(format) == CodeType::f32) return function(std::uint32_t{}, FloatOrder{1U << 31, 0x7F800000U});
     const std::uint32_t sign_bit = format.is_signed ? 1U << (format.width - 1) : 1U << format.width;

@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
-#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -194,8 +192,6 @@ GradientReader<double> value_reader(const Format& format) {
 template <typename Sum>
 struct StripMemory {
   AlignedVector<Sum> sums, gradient;
-  std::vector<std::int64_t> offsets;  // of a window's elements
-  AlignedVector<std::uint8_t> marks;  // kStretch for each of them
 };
 
 template <typename Sum>
@@ -206,8 +202,8 @@ constexpr SumType sum_type() {
   return SumType::f64;
 }
 
-/// Runs scatter(image, rows and columns of a window, its gradient, rows of the strip, memory) for every window of every
-/// strip of the input and hands the strips out. memory.sums begins with the strip's first row.
+/// Runs scatter(image, window row, window, its elements, gradient of the window, rows of the strip, sums) for every
+/// window of every strip of the input and hands the strips out. `sums` is that of the strip's first row.
 template <typename Sum, typename Scatter>
 void scatter_strips(const Tensor& d_y, const PoolShape& shape, GradientReader<Sum> read, SumConsumer consume,
                     void* context, const Scatter& scatter) {
@@ -225,7 +221,7 @@ void scatter_strips(const Tensor& d_y, const PoolShape& shape, GradientReader<Su
                  read(d_y, (n * rows.windows + oh) * window_row, window_row, memory.gradient.data());
                  for (std::int64_t ow = 0; ow < columns.windows; ++ow) {
                    scatter(n, rows.elements(oh), columns.elements(ow), memory.gradient.data() + ow * shape.channels,
-                           Interval{begin, end}, memory);
+                           Interval{begin, end}, memory.sums.data());
                  }
                }
                consume(context,
@@ -235,53 +231,30 @@ void scatter_strips(const Tensor& d_y, const PoolShape& shape, GradientReader<Su
              });
 }
 
-/// Finds the elements of a window that take its gradient: marks[e * kStretch + c] becomes 255 or 0 for the elements at
-/// `offsets` of an image and `count` channels from `first` on.
-using Marker = std::function<void(const void* image, std::span<const std::int64_t> offsets, std::int64_t first,
-                                  int count, std::uint8_t* marks)>;
-
-/// Comparing depends on z's codes and adding on the gradient's: with marks between them neither is compiled for every
-/// kind of the other.
-Marker make_marker(const Format& format, Ties ties, bool clipped) {
-  return with_order(format, [&]<typename Code, typename Order>(Code, Order order) -> Marker {
-    return [order, ties, limit = CodeLimit(format, clipped)](const void* image, std::span<const std::int64_t> offsets,
-                                                             std::int64_t first, int count, std::uint8_t* marks) {
-      using Ordered = decltype(order(Code{}));
-      const Code* codes = static_cast<const Code*>(image) + first;
-      std::array<Ordered, kStretch> best;
-      std::array<std::uint8_t, kStretch> open;
-      open.fill(255);
-      pool::begin_order(codes + offsets.front(), count, order, best.data());
-      for (const std::int64_t at : offsets) pool::raise(codes + at, count, order, best.data());
-      for (const std::int64_t at : offsets) {
-        pool::mark(codes + at, best.data(), open.data(), count, order, marks);
-        if (ties == Ties::first) pool::close(marks, count, open.data());
-        if (limit.active) pool::unmark_at_limit(codes + at, count, limit, marks);
-        marks += kStretch;
-      }
-    };
-  });
-}
-
-template <typename Sum>
-void route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, const Marker& marker, GradientReader<Sum> read,
-           SumConsumer consume, void* context) {
-  const std::int64_t image_bytes = shape.height * shape.width * shape.channels * code_bytes(code_type(z.format()));
+template <typename Code, typename Order, typename Sum>
+void route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, Order order, Ties ties, const CodeLimit& limit,
+           GradientReader<Sum> read, SumConsumer consume, void* context) {
+  using Ordered = decltype(order(Code{}));
+  const auto* codes = static_cast<const Code*>(z.data());
   scatter_strips<Sum>(
       d_y, shape, read, consume, context,
-      [&](std::int64_t n, const Interval& h, const Interval& w, const Sum* gradient, const Interval& strip,
-          StripMemory<Sum>& memory) {
-        const auto* image = static_cast<const std::byte*>(z.data()) + n * image_bytes;
-        memory.offsets.clear();
-        for_elements(shape, h, w, [&](std::int64_t, std::int64_t, std::int64_t at) { memory.offsets.push_back(at); });
-        memory.marks.resize(memory.offsets.size() * kStretch);
+      [&](std::int64_t n, const Interval& h, const Interval& w, const Sum* gradient, const Interval& strip, Sum* sums) {
+        const Code* image = codes + n * shape.height * shape.width * shape.channels;
         for_stretches(shape.channels, [&](std::int64_t c, int count) {
-          const std::uint8_t* marks = memory.marks.data();
-          marker(image, memory.offsets, c, count, memory.marks.data());
-          for_elements(shape, h, w, [&](std::int64_t i, std::int64_t j, std::int64_t) {
-            const std::int64_t to = ((i - strip.begin) * shape.width + j) * shape.channels + c;
-            if (i >= strip.begin && i < strip.end) pool::send(marks, gradient + c, count, memory.sums.data() + to);
-            marks += kStretch;
+          std::array<Ordered, kStretch> best;
+          std::array<Sum, kStretch> left;  // what the window has still to send
+          std::copy_n(gradient + c, count, left.data());
+          pool::begin_order(image + (h.begin * shape.width + w.begin) * shape.channels + c, count, order, best.data());
+          for_elements(shape, h, w, [&](std::int64_t, std::int64_t, std::int64_t at) {
+            pool::raise(image + at + c, count, order, best.data());
+          });
+          for_elements(shape, h, w, [&](std::int64_t i, std::int64_t j, std::int64_t at) {
+            const Code* from = image + at + c;
+            const bool inside = i >= strip.begin && i < strip.end;
+            Sum* to = sums + ((i - strip.begin) * shape.width + j) * shape.channels + c;
+            if (inside && !limit.active) pool::send(from, best.data(), left.data(), count, order, to);
+            else if (inside) pool::send_unless(from, best.data(), left.data(), count, order, limit, to);
+            if (ties == Ties::first) pool::close(from, best.data(), count, order, left.data());
           });
         });
       });
@@ -416,15 +389,19 @@ void max_pool_route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, 
   shape.check();
   expect_shape("input", z, input_shape(shape));
   expect_shape("gradient", d_y, output_shape(shape));
+  const CodeLimit limit(z.format(), clipped);
   const Format& format = d_y.format();
-  const Marker marker = make_marker(z.format(), ties, clipped);
-  if (!format.is_dyadic_grid()) {
-    route<float>(z, d_y, shape, marker, &read_floats, consume, context);
-  } else if (integer_sum_type(most_windows(shape), format.max_magnitude(), 1, 0) == SumType::i32) {
-    route<std::int32_t>(z, d_y, shape, marker, integer_reader<std::int32_t>(code_type(format)), consume, context);
-  } else {
-    route<std::int64_t>(z, d_y, shape, marker, integer_reader<std::int64_t>(code_type(format)), consume, context);
-  }
+  with_order(z.format(), [&]<typename Code, typename Order>(Code, Order order) {
+    if (!format.is_dyadic_grid()) {
+      route<Code, Order, float>(z, d_y, shape, order, ties, limit, &read_floats, consume, context);
+    } else if (integer_sum_type(most_windows(shape), format.max_magnitude(), 1, 0) == SumType::i32) {
+      route<Code, Order, std::int32_t>(z, d_y, shape, order, ties, limit,
+                                       integer_reader<std::int32_t>(code_type(format)), consume, context);
+    } else {
+      route<Code, Order, std::int64_t>(z, d_y, shape, order, ties, limit,
+                                       integer_reader<std::int64_t>(code_type(format)), consume, context);
+    }
+  });
 }
 
 void average_pool(const Tensor& x, const PoolShape& shape, SumConsumer consume, void* context) {
@@ -441,22 +418,23 @@ void average_pool(const Tensor& x, const PoolShape& shape, SumConsumer consume, 
 void average_pool_backward(const Tensor& d_y, const PoolShape& shape, SumConsumer consume, void* context) {
   shape.check();
   expect_shape("gradient", d_y, output_shape(shape));
-  scatter_strips<double>(
-      d_y, shape, value_reader(d_y.format()), consume, context,
-      [&](std::int64_t, const Interval& h, const Interval& w, const double* gradient, const Interval& strip,
-          StripMemory<double>& memory) {
-        const auto elements = static_cast<double>(h.size() * w.size());
-        for_stretches(shape.channels, [&](std::int64_t c, int count) {
-          std::array<double, kStretch> shares;
-          for (int k = 0; k < count; ++k) shares[static_cast<std::size_t>(k)] = gradient[c + k] / elements;
-          for (std::int64_t i = std::max(h.begin, strip.begin); i < std::min(h.end, strip.end); ++i) {
-            for (std::int64_t j = w.begin; j < w.end; ++j) {
-              double* to = memory.sums.data() + ((i - strip.begin) * shape.width + j) * shape.channels + c;
-              for (int k = 0; k < count; ++k) to[k] += shares[static_cast<std::size_t>(k)];
-            }
-          }
-        });
-      });
+  scatter_strips<double>(d_y, shape, value_reader(d_y.format()), consume, context,
+                         [&](std::int64_t, const Interval& h, const Interval& w, const double* gradient,
+                             const Interval& strip, double* sums) {
+                           const auto elements = static_cast<double>(h.size() * w.size());
+                           for_stretches(shape.channels, [&](std::int64_t c, int count) {
+                             std::array<double, kStretch> shares;
+                             for (int k = 0; k < count; ++k)
+                               shares[static_cast<std::size_t>(k)] = gradient[c + k] / elements;
+                             for (std::int64_t i = std::max(h.begin, strip.begin); i < std::min(h.end, strip.end);
+                                  ++i) {
+                               for (std::int64_t j = w.begin; j < w.end; ++j) {
+                                 double* to = sums + ((i - strip.begin) * shape.width + j) * shape.channels + c;
+                                 for (int k = 0; k < count; ++k) to[k] += shares[static_cast<std::size_t>(k)];
+                               }
+                             }
+                           });
+                         });
 }
 
 }  // namespace dyadic

@@ -39,32 +39,31 @@ inline void raise(const Code* __restrict codes, int count, Order order, Ordered*
   }
 }
 
-/// marks[c] becomes open[c] where the element is its window's maximum, else 0.
-template <typename Code, typename Order, typename Ordered>
-inline void mark(const Code* __restrict codes, const Ordered* __restrict best, const std::uint8_t* __restrict open,
-                 int count, Order order, std::uint8_t* __restrict marks) {
+/// Adding +0 leaves every sum as it is: none is -0, because sums begin at +0 and float additions do not underflow.
+template <typename Code, typename Order, typename Ordered, typename Sum>
+inline void send(const Code* __restrict codes, const Ordered* __restrict best, const Sum* __restrict gradient,
+                 int count, Order order, Sum* __restrict sums) {
   for (int c = 0; c < count; ++c) {
     const int wins = static_cast<int>(order(codes[c]) == best[c]) & static_cast<int>(!Order::is_nan(best[c]));
-    marks[c] = wins != 0 ? open[c] : std::uint8_t{0};
+    sums[c] += wins != 0 ? gradient[c] : Sum{0};
   }
 }
 
-/// A marked element leaves nothing to those after it.
-inline void close(const std::uint8_t* __restrict marks, int count, std::uint8_t* __restrict open) {
-  for (int c = 0; c < count; ++c) open[c] = static_cast<std::uint8_t>(open[c] & ~marks[c]);
+template <typename Code, typename Order, typename Ordered, typename Sum, typename Limit>
+inline void send_unless(const Code* __restrict codes, const Ordered* __restrict best, const Sum* __restrict gradient,
+                        int count, Order order, const Limit& at_limit, Sum* __restrict sums) {
+  for (int c = 0; c < count; ++c) {
+    const int wins = static_cast<int>(order(codes[c]) == best[c]) & static_cast<int>(!Order::is_nan(best[c])) &
+                     static_cast<int>(!at_limit(codes[c]));
+    sums[c] += wins != 0 ? gradient[c] : Sum{0};
+  }
 }
 
-template <typename Code, typename Limit>
-inline void unmark_at_limit(const Code* __restrict codes, int count, const Limit& at_limit,
-                            std::uint8_t* __restrict marks) {
-  for (int c = 0; c < count; ++c) marks[c] = at_limit(codes[c]) ? std::uint8_t{0} : marks[c];
-}
-
-/// Adding +0 leaves every sum as it is: none is -0, because sums begin at +0 and float additions do not underflow.
-template <typename Sum>
-inline void send(const std::uint8_t* __restrict marks, const Sum* __restrict gradient, int count,
-                 Sum* __restrict sums) {
-  for (int c = 0; c < count; ++c) sums[c] += marks[c] != 0 ? gradient[c] : Sum{0};
+/// A winner leaves nothing to send for those after it.
+template <typename Code, typename Order, typename Ordered, typename Sum>
+inline void close(const Code* __restrict codes, const Ordered* __restrict best, int count, Order order,
+                  Sum* __restrict gradient) {
+  for (int c = 0; c < count; ++c) gradient[c] = order(codes[c]) == best[c] ? Sum{0} : gradient[c];
 }
 
 /// sums[c] += codes of `elements` pixels, `stride` codes apart.

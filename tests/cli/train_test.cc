@@ -66,6 +66,20 @@ TEST_F(Train, GeneratedDigitsNeedNoDataDirectory) {
   EXPECT_EQ(json_value(dyadic({"eval", "run", "--json"}).out, "test_examples"), "10000");
 }
 
+TEST_F(Train, TheHeaderNamesStagesAndTheirFormats) {
+  const Result result =
+      dyadic(small({"train", "PI_DIGITS", "FLP", "--max-steps", "0", "--out", "run"},
+                   {"--set", "train.epochs=3", "--set", "train.stages=[{epochs=2}, {epochs=1, weight=\"float16\"}]"}));
+  EXPECT_NE(result.out.find("stages    2 epochs: as above - 1 epochs: weight float16:inf:rne\n"), std::string::npos)
+      << result.out << result.err;
+}
+
+TEST_F(Train, WithoutItsDataARunLeavesNothing) {
+  const Result result = dyadic({"train", "PI_MNIST", "FLP", "--data", ".", "--out", "run"});
+  EXPECT_EQ(result.code, 66) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "run"));
+}
+
 TEST_F(Train, TheTaskAndItsRecipeFileGiveTheSameRun) {
   const std::string file = DYADIC_SOURCE_DIR "/recipes/courbariaux2014/pi_digits_dfxp.toml";
   const Words more = {"--set", "train.epochs=1", "--set", "seed=7"};
