@@ -200,6 +200,8 @@ int run(const BenchOptions& options) {
 
 int main(int argc, char** argv) {
   return dyadic::guarded(
-      [](int count, char** words) { return dyadic::run(dyadic::parse_bench_options("quantize", count, words)); }, argc,
-      argv);
+      [](int count, char** words) {
+        return dyadic::run(dyadic::parse_bench_options("quantize", count, words, "NAME|all"));
+      },
+      argc, argv);
 }

@@ -9,14 +9,14 @@
 
 namespace dyadic {
 
-BenchOptions parse_bench_options(const std::string& benchmark, int argc, char** argv) {
+BenchOptions parse_bench_options(const std::string& benchmark, int argc, char** argv, const std::string& isas) {
   BenchOptions options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--quick") options.quick = true;
     else if (argument == "--isa" && i + 1 < argc) options.isa = argv[++i];
     else if (argument == "--json" && i + 1 < argc) options.json = argv[++i];
-    else throw UsageError("usage: bench_" + benchmark + " [--isa NAME] [--quick] [--json FILE]");
+    else throw UsageError("usage: bench_" + benchmark + " [--isa " + isas + "] [--quick] [--json FILE]");
   }
   return options;
 }

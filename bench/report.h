@@ -11,8 +11,8 @@ struct BenchOptions {
   bool quick = false;
 };
 
-/// [--isa NAME] [--quick] [--json FILE]. Throws UsageError that names `benchmark`.
-BenchOptions parse_bench_options(const std::string& benchmark, int argc, char** argv);
+/// [--isa NAME] [--quick] [--json FILE]; `isas` is what --isa takes. Throws UsageError that names `benchmark`.
+BenchOptions parse_bench_options(const std::string& benchmark, int argc, char** argv, const std::string& isas = "NAME");
 
 /// Writes `results` with the name of the benchmark and of the processor; nothing if `path` is empty. Throws IoError.
 void write_report(const std::string& path, const std::string& benchmark, const nlohmann::json& results);

@@ -17,6 +17,7 @@
 #include "dyadic/base/parallel.h"
 #include "dyadic/base/philox.h"
 #include "dyadic/kernels/isa.h"
+#include "dyadic/kernels/maxout.h"
 #include "dyadic/kernels/pool.h"
 
 namespace dyadic {

@@ -30,7 +30,7 @@ std::string recipe_hash(Recipe recipe, const std::string& init_from) {
   return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}).substr(0, 8);
 }
 
-/// "weight q2.14; all others q6.10"; every role by name where some have no format.
+/// "weight q2.14; all others q6.10"; every role by name where some besides `input` have no format.
 std::string roles_in_short(const std::map<Role, Format>& roles) {
   std::vector<std::pair<std::string, std::vector<std::string>>> groups;
   for (const auto& [role, format] : roles) {
@@ -40,12 +40,14 @@ std::string roles_in_short(const std::map<Role, Format>& roles) {
     group->second.emplace_back(role_name(role));
   }
   std::ranges::stable_sort(groups, {}, [](const auto& group) { return group.second.size(); });
-  const bool is_complete = static_cast<int>(roles.size()) >= kRoleCount - 1;  // `input` may be missing
+  const bool has_input = roles.contains(Role::input);
+  const bool is_complete = static_cast<int>(roles.size()) == kRoleCount - (has_input ? 0 : 1);
   std::string text;
   for (const auto& [name, names] : groups) {
     std::string words;
     for (const std::string& role : names) words += (words.empty() ? "" : ", ") + role;
-    if (is_complete && &name == &groups.back().first) words = groups.size() == 1 ? "all" : "all others";
+    if (is_complete && &name == &groups.back().first)
+      words = groups.size() > 1 ? "all others" : has_input ? "all" : "all but input";
     text += (text.empty() ? "" : "; ") + words + " " + name;
   }
   return text;

@@ -17,7 +17,7 @@ ExitCode report_outcome(const RunOutcome& outcome, const RunOptions& options, Pr
 
 /// "input uq0.8:sat:rne; weight_master, bias_master dfx12:sat:rna; all others dfx10:sat:rna"
 std::string formats_in_short(const FormatPlan& plan);
-/// "100 epochs: all q4.12:sat:sr - 20 epochs: all q4.16:sat:sr"
+/// "100 epochs: all but input q4.12:sat:sr - 20 epochs: all but input q4.16:sat:sr"
 std::string stages_in_short(const std::vector<StageSpec>& stages);
 
 /// "784 - dropout 0.8 - h1 1200 - maxout 5 - out 10"

@@ -18,7 +18,7 @@ double log64(double x);
 /// Statistics 37, 1988), relative error about 1e-16; in the tails sqrt(-ln p) by log64.
 double inverse_normal(double p);
 
-/// Fixed pairwise tree: pads with zeros to a power of two and adds neighbours, log2 n rounds (numerics.md section 4).
+/// Fixed pairwise tree: pads with zeros to a power of two and adds neighbours, log2 n rounds (docs/numerics.md).
 /// Overwrites `values`. 0 for an empty span.
 double tree_sum(std::span<double> values);
 

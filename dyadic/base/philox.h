@@ -10,7 +10,7 @@
 
 namespace dyadic {
 
-/// Purpose of a stream, the low byte of its number (numerics.md section 3).
+/// Purpose of a stream, the low byte of its number (docs/numerics.md).
 enum class RandomPurpose : std::uint32_t {
   rounding = 0,
   dropout = 1,

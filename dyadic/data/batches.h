@@ -11,7 +11,7 @@ namespace dyadic {
 
 /// The order of `count` examples in one epoch: 0, 1, 2, ... or, shuffled, sorted by (64 random bits, index). The bits
 /// of example i are words 2i (low half) and 2i + 1 (high half) of the Philox stream (node 0, role 0, shuffle) whose
-/// step is the epoch's number (numerics.md section 3): an epoch's order needs no earlier epoch.
+/// step is the epoch's number (docs/numerics.md): an epoch's order needs no earlier epoch.
 std::vector<std::uint32_t> epoch_order(std::uint32_t count, std::uint64_t seed, std::uint32_t epoch, bool shuffled);
 
 /// How a training file is divided: the first `train` examples are trained on, the next `valid` choose the epoch.

@@ -86,7 +86,7 @@ std::span<const DataSetRow> data_set_table() {
                  {"t10k-labels-idx1-ubyte", 10008, "cf6b50dc63bd4ed15bc4e6363ee9fce23fc48ced982b34b3fb98d7d5d2e714d5"}},
        .downloads = {},
        .mirrors = {},
-       .find = find_idx_files,
+       .find = find_own_idx_files,
        .load = load_or_generate_idx,
        .generate = generate_digits_of,
        .make = make_idx,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -151,10 +152,11 @@ constexpr Preparation kLocal = {"svhn", "gcn deviation bias 10, lcn 7x7, version
 
 void make_from(const DataSetRow& row, const Preparation& preparation, const MakeRequest& request) {
   const auto note = request.note ? request.note : [](const std::string&) {};
-  // What is missing and what cannot be written is found before minutes are spent.
+  // What is missing is found before a folder is made, and that it cannot be written before minutes are spent.
   const DataSetRow& source = data_set_row(preparation.source);
   static_cast<void>(source.find(source, request.data));
   make_directories(request.folder);
+  if (::access(request.folder.c_str(), W_OK) != 0) throw IoError(system_error_text(request.folder, "write"));
   note(fmt::format("reading {}", preparation.source));
   write_prepared(row, preparation, load_dataset(preparation.source, request.data), request.folder, note);
 }

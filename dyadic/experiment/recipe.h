@@ -67,7 +67,7 @@ struct NetworkSpec {
   bool operator==(const NetworkSpec&) const = default;
 };
 
-/// Dynamic fixed point: numerics.md section 7.
+/// Dynamic fixed point: docs/numerics.md.
 struct RangeSpec {
   int initial = 5;
   int update_every = 100;

@@ -193,11 +193,14 @@ void check_formats(const Recipe& recipe, const RecipeOrigins& origins) {
 /// A factor may take a quantity beyond what its key allows.
 void check_schedule(const Schedule& schedule, const std::string& key, std::int64_t epochs, double most, bool below_most,
                     const RecipeOrigins& origins) {
-  if (schedule.factor <= 1) return;  // then the first value, which was looked at when it was read, is the largest
-  const double last = schedule.at(epochs - 1, epochs);
-  if (below_most ? last < most : last <= most) return;
-  throw UsageError(fmt::format("{}: \"{}\" grows to {} in the last of {} epochs; it must stay {} {}", origins.at(key),
-                               key, toml_float(last), epochs, below_most ? "below" : "at most", toml_float(most)));
+  // Without one the ends of the line are the extremes, and they were looked at when they were read.
+  for (std::int64_t epoch = 0; schedule.factor > 1 && epoch < epochs; ++epoch) {
+    const double value = schedule.at(epoch, epochs);
+    if (below_most ? value < most : value <= most) continue;
+    throw UsageError(fmt::format("{}: \"{}\" is {} in epoch {} of {}; it must stay {} {}", origins.at(key), key,
+                                 toml_float(value), epoch + 1, epochs, below_most ? "below" : "at most",
+                                 toml_float(most)));
+  }
 }
 
 void check_sizes(const Recipe& recipe, const RecipeOrigins& origins) {

@@ -167,12 +167,6 @@ std::string task_grammar() {
   return "TASK FORMAT [INITIAL_RANGE PROP_BITS UPDATE_BITS [UPDATE_EVERY MAX_OVERFLOW INIT_EPOCHS]]";
 }
 
-std::vector<std::string> task_names() {
-  std::vector<std::string> names;
-  for (const Task& task : kTasks) names.emplace_back(task.name);
-  return names;
-}
-
 std::string task_toml(const std::vector<std::string>& arguments) {
   if (arguments.empty()) throw UsageError("TASK is missing; usage: " + task_grammar());
   const Task& task = find_row(std::span<const Task>(kTasks), arguments[0], "task");

@@ -13,7 +13,4 @@ std::string task_grammar();
 /// The recipe of a task as TOML. Throws UsageError naming the argument and the way out.
 std::string task_toml(const std::vector<std::string>& arguments);
 
-/// The tasks that this version knows.
-std::vector<std::string> task_names();
-
 }  // namespace dyadic

@@ -6,7 +6,7 @@
 //              value = (code_multiplier * code - code_offset) * scale * 2^step_exponent
 //
 // fixed, dynamic fixed, affine and discrete formats are grids. Block and codebook families will be a third and a fourth
-// encoding beside these. Specification: numerics.md section 2.
+// encoding beside these. Specification: docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,7 @@ struct Format {
   std::int64_t code_offset = 0;      // zero point of affine formats, middle index of discrete ones
 
   // Moving limits. dfx: the range R, step 2^(R-W+1). floating: values are clamped to +-2^range and counted against it,
-  // which is how range initialisation runs (numerics.md section 7). kNoRange: not set.
+  // which is how range initialisation runs (docs/numerics.md). kNoRange: not set.
   static constexpr int kNoRange = std::numeric_limits<int>::min();
   int range = kNoRange;
 
@@ -99,7 +99,7 @@ std::uint32_t nan_code(const Format& format);
 CodeType code_type(const Format& format);
 
 /// Parses NAME[@RANGE|*SCALE[+ZERO_POINT]][:overflow][:rounding]. Throws UsageError with the nearest valid name.
-/// Deterministic; source: numerics.md section 2.
+/// Deterministic; source: docs/formats.md.
 Format parse_format(std::string_view text);
 
 /// The full spelling, policies included; parse_format(format_name(f)) == f.

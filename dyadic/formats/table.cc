@@ -235,7 +235,7 @@ std::span<const FormatRow> format_table() {
       {make_affine("int16", 16, true), "-32768..32767 times a scale", kOnnx},
       {make_discrete("binary", 0), "-1 and +1", kGxnor},
       {make_discrete("ternary", 1), "-1, 0 and +1", kGxnor},
-      {make_exact(), "no rounding point: the accumulator passes on", "numerics.md section 2"},
+      {make_exact(), "no rounding point: the accumulator passes on", "docs/numerics.md"},
   };
   return rows;
 }
@@ -244,18 +244,18 @@ std::span<const FormatPattern> format_patterns() {
   static const std::vector<FormatPattern> patterns = {
       {"q<I>.<F>, q<I>.<F>s, uq<I>.<F>",
        "fixed point: I integer bits with the sign, F fraction bits; s symmetric, u unsigned",
-       "numerics.md section 2; Gupta et al. 2015",
+       "docs/numerics.md; Gupta et al. 2015",
        {"q2.14", "q6.10", "q8.8", "q4.12", "q1.7", "q2.6s", "q6.4s", "q6.6s", "q6.14s", "q-2.10", "q20.-4", "uq0.8",
         "uq4.4", "q4.16", "q2.0", "q16.16", "uq16.16"},
        parse_fixed},
       {"dfx<W>",
        "dynamic fixed point: W bits with the sign, range R set by a controller",
-       "Courbariaux et al. 2014; numerics.md section 7",
+       "Courbariaux et al. 2014; docs/numerics.md",
        {"dfx2@0", "dfx8@-1", "dfx10@5", "dfx12@-3", "dfx20@3"},
        parse_dynamic_fixed},
       {"e<X>m<Y>, e<X>m<Y>fn, e<X>m<Y>fnuz",
        "floats of X exponent and Y mantissa bits; fn one NaN, uz no -0",
-       "numerics.md section 2",
+       "docs/numerics.md",
        {"e5m7", "e6m5", "e2m1", "e3m0fn", "e4m3fn", "e3m4fnuz", "e8m3", "e5m10fn"},
        parse_floating},
       {"z<N>", "2^N + 1 even states of [-1, 1]", kGxnor, {"z0", "z2", "z3", "z6", "z4*0.5", "z2*0.75"}, parse_discrete},

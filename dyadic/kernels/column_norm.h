@@ -1,4 +1,4 @@
-// The norm step of a convolution along its output maps (numerics.md section 6, max_norm_axis "output"): the original
+// The norm step of a convolution along its output maps (docs/numerics.md, max_norm_axis "output"): the original
 // program takes the norm of column (kh, kw, in) over all output maps, the rows of the weight matrix.
 #pragma once
 

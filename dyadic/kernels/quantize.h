@@ -77,7 +77,7 @@ RoundingCounts round_sums(const std::int32_t* sums, std::int64_t n, int exponent
                           const Format& format, void* codes, const RoundingRandom& random);
 RoundingCounts round_sums(const std::int64_t* sums, std::int64_t n, int exponent, const BiasRow* bias,
                           const Format& format, void* codes, const RoundingRandom& random);
-/// Float accumulators: bias is one float32 addition (numerics.md section 4), then one rounding.
+/// Float accumulators: bias is one float32 addition (docs/numerics.md), then one rounding.
 RoundingCounts round_sums(const float* sums, std::int64_t n, const float* bias, const Format& format, void* codes,
                           const RoundingRandom& random);
 

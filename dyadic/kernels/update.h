@@ -1,4 +1,4 @@
-// The update step of Courbariaux, Bengio and David 2014 (numerics.md section 6), one row per output unit:
+// The update step of Courbariaux, Bengio and David 2014 (docs/numerics.md), one row per output unit:
 //
 //   u' = Q(M * u - (LR * s) * g)   role weight_update; with a weight decay d, g + d * W takes the place of g
 //   W1 = Q(W + u')                 role weight_master

@@ -1,6 +1,6 @@
 // Which format every rounding of a network uses right now, and what the roundings saw. A rounding point is one (node,
 // role). Points whose format is dynamic fixed point belong to a range group, whose range R moves by the overflow policy
-// of numerics.md section 7; a new R applies to the next rounding, because stored tensors carry their own Format.
+// of docs/numerics.md; a new R applies to the next rounding, because stored tensors carry their own Format.
 #pragma once
 
 #include <array>

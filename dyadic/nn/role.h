@@ -1,10 +1,9 @@
-// The roles in which numbers occur at a node of the network (numerics.md section 5). The order is fixed: a role's
+// The roles in which numbers occur at a node of the network (docs/numerics.md). The order is fixed: a role's
 // number is part of its random stream.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace dyadic {
@@ -32,12 +31,5 @@ inline constexpr std::array<std::string_view, 13> kRoleNames = {
 inline constexpr int kRoleCount = static_cast<int>(kRoleNames.size());
 
 constexpr std::string_view role_name(Role role) { return kRoleNames[static_cast<std::size_t>(role)]; }
-
-constexpr std::optional<Role> find_role(std::string_view name) {
-  for (std::size_t i = 0; i < kRoleNames.size(); ++i) {
-    if (kRoleNames[i] == name) return static_cast<Role>(i);
-  }
-  return std::nullopt;
-}
 
 }  // namespace dyadic

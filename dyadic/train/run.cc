@@ -30,8 +30,7 @@ constexpr std::int64_t kFewRangeUpdates = 10;
 /// A run being worked on by this process: directory, data, trainer, metrics.
 class Session {
  public:
-  Session(RunDirectory directory, const Recipe& recipe, DataSet data, const RunOptions& options,
-          const RunObserver& observer);
+  Session(RunDirectory directory, const Recipe& recipe, const RunOptions& options, const RunObserver& observer);
 
   RunOutcome run();
 
@@ -70,12 +69,11 @@ class Session {
   std::int64_t epoch_first_batch_ = 0;  // of the current epoch, done before this process
 };
 
-Session::Session(RunDirectory directory, const Recipe& recipe, DataSet data, const RunOptions& options,
-                 const RunObserver& observer)
+Session::Session(RunDirectory directory, const Recipe& recipe, const RunOptions& options, const RunObserver& observer)
     : directory_(std::move(directory)),
       options_(options),
       observer_(observer),
-      data_(std::move(data)),
+      data_(load_dataset(recipe.data.name, options.data_directory)),
       metrics_(directory_.open_metrics()) {
   const std::string initial = initial_weights_path(directory_.path());
   if (std::filesystem::exists(initial)) initial_ = read_safetensors(initial);
@@ -241,7 +239,7 @@ std::optional<RunOutcome> finished_outcome(const std::string& run) {
 RunOutcome train_run(const Recipe& recipe, const RunOptions& options, const RunObserver& observer) {
   const std::string text = recipe_text(recipe);
   const std::string& path = options.run_directory;
-  // Everything that can be wrong with the recipe and its data is found before the directory is made.
+  // Everything that can be wrong with the recipe is found before the directory is made.
   std::optional<SafetensorsFile> weights;
   if (!options.init_from.empty()) weights = starting_weights(recipe, options.init_from);
   const SafetensorsFile* initial = weights ? &*weights : nullptr;
@@ -250,20 +248,16 @@ RunOutcome train_run(const Recipe& recipe, const RunOptions& options, const RunO
     check_same_start(path, text, initial);
     return resume_run(options, observer);
   }
-  DataSet data = load_dataset(recipe.data.name, options.data_directory);
   RunDirectory directory = is_run ? RunDirectory::open(path) : RunDirectory::create(path, text, initial);
   if (is_run) directory.restart(text, initial);
-  return Session(std::move(directory), recipe, std::move(data), options, observer).run();
+  return Session(std::move(directory), recipe, options, observer).run();
 }
 
 RunOutcome resume_run(const RunOptions& options, const RunObserver& observer) {
   const std::string text = read_recipe(options.run_directory);
   if (std::optional<RunOutcome> outcome = finished_outcome(options.run_directory)) return *outcome;
   const Recipe recipe = parse_recipe(text, options.run_directory + "/recipe.toml", {});
-  RunDirectory directory = RunDirectory::open(options.run_directory);
-  return Session(std::move(directory), recipe, load_dataset(recipe.data.name, options.data_directory), options,
-                 observer)
-      .run();
+  return Session(RunDirectory::open(options.run_directory), recipe, options, observer).run();
 }
 
 EvaluationReport evaluate_run(const std::string& run_or_checkpoint, const RunOptions& options,

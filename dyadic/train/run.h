@@ -61,7 +61,7 @@ struct RunObserver {
   std::function<void(const std::string&)> note;  // "resuming from step 1000", memory of the training state, ...
 };
 
-/// What summary.json holds (surfaces in the design page).
+/// What summary.json holds (docs/run-directory.md).
 struct RunSummary {
   double test_error = 0;
   double validation_error = 0;

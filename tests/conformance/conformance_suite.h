@@ -4,7 +4,7 @@
 //   INSTANTIATE_TEST_SUITE_P(Name, FormatConformance, testing::Values(ConformanceCase{format}), case_name);
 //
 // in any source file of this folder (example_new_format.cc does). The expectations come from value_line.h and from
-// numerics.md section 2, never from the codec.
+// docs/formats.md, never from the codec.
 //
 //   codes_suite.cc        codes, values, limits, names, memory types
 //   rounding_suite.cc     every half-way point and its neighbours, overflow policies, NaN, infinities, -0

@@ -47,7 +47,7 @@ struct ExpectedCode {
   bool throws = false;
 };
 
-/// The policies of numerics.md section 2 on top of ValueLine::round. `line` is that of line_format(format), `x` no NaN,
+/// The policies of docs/formats.md on top of ValueLine::round. `line` is that of line_format(format), `x` no NaN,
 /// `format.rounding` not stochastic.
 ExpectedCode expected_code(const Format& format, const ValueLine& line, double x);
 
@@ -55,7 +55,7 @@ ExpectedCode expected_code(const Format& format, const ValueLine& line, double x
 ExpectedCode expected_after_overflow(const Format& format, const ValueLine& line, std::int64_t rank, long double x);
 
 /// The number that is rounded when `x` meets a format, in units of the line: affine formats whose scale is no power of
-/// two divide in float32 first (numerics.md section 2).
+/// two divide in float32 first (docs/formats.md).
 double on_line(const Format& format, double x);
 
 /// The format without such a scale, whose line on_line() refers to.

@@ -21,7 +21,7 @@ TEST(EpochOrder, IsTheFilesOrderWhenNotShuffled) {
   EXPECT_TRUE(epoch_order(0, 7, 3, true).empty());
 }
 
-// The definition word for word (numerics.md section 3): bit j of a stream is bit j mod 32 of word j div 32, an element
+// The definition word for word (docs/numerics.md): bit j of a stream is bit j mod 32 of word j div 32, an element
 // with 64 bits uses bits 64 i .. 64 i + 63, and examples are sorted by (bits, index).
 TEST(EpochOrder, SortsByTheStreamsSixtyFourBitsPerExample) {
   constexpr std::uint32_t kCount = 257;

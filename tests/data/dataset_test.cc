@@ -155,6 +155,9 @@ TEST_F(LoadDataSet, TakesWrittenDigitsOnlyFromAFolderOfTheirName) {
   // A folder with another set's files under the same names is not the digits: they are generated.
   write_idx(other, folder_ / "flat");
   EXPECT_EQ(load_dataset("digits", folder_ / "flat").origin, "generated, seed 1");
+  // Nor does a folder of the right name that is still empty make them so.
+  std::filesystem::create_directories(folder_ / "flat/digits");
+  EXPECT_THROW(load_dataset("digits", folder_ / "flat"), MissingInputError);
 }
 
 /// The data sets that users download; see the folder that DYADIC_DATA names.

@@ -69,10 +69,14 @@ TEST(ConvolutionRecipe, HoldsWhatTheFileSays) {
 TEST(ConvolutionRecipe, SchedulesOfFactorsStayWithinTheirLimits) {
   const std::string momentum = "momentum = { start = 0.5, end = 0.9, factor = 0.5 }";
   const std::string last = changed(momentum, "momentum = { start = 0.5, factor = 1.5 }");
-  EXPECT_THAT(parse_error(last), testing::HasSubstr("\"train.momentum\" grows to 2.53125 in the last of 5 epochs"));
+  EXPECT_THAT(parse_error(last),
+              testing::HasSubstr("\"train.momentum\" is 1.125 in epoch 3 of 5; it must stay below 1.0"));
   EXPECT_EQ(parse_error(changed(momentum, "momentum = { start = 0.5, factor = 1.1 }")), "no error");
+  // A falling line times a growing factor is largest in between.
+  const std::string peak = changed(momentum, "momentum = { start = 0.95, end = 0.0, factor = 1.35 }");
+  EXPECT_THAT(parse_error(peak), testing::HasSubstr("\"train.momentum\" is 1.026 in epoch 2 of 5"));
   const std::string rate = "factor = 0.5, at = [2, 4] }";
-  EXPECT_THAT(parse_error(changed(rate, "factor = 100000 }")), testing::HasSubstr("\"train.learning_rate\" grows to"));
+  EXPECT_THAT(parse_error(changed(rate, "factor = 100000 }")), testing::HasSubstr("\"train.learning_rate\" is "));
   EXPECT_THAT(parse_error(changed(rate, "at = [2, 4] }")), testing::HasSubstr("has `at` without `factor`"));
   for (const char* order : {"[4, 2]", "[2, 2]"}) {
     const std::string text = changed(rate, std::string("factor = 0.5, at = ") + order + " }");

@@ -1,4 +1,4 @@
-// The range controller, decision by decision (numerics.md section 7).
+// The range controller, decision by decision (docs/numerics.md).
 #include "dyadic/nn/number_plan.h"
 
 #include <gtest/gtest.h>

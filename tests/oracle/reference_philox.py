@@ -1,6 +1,6 @@
 """Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011), vectorised over blocks.
 
-Counter = (block low, block high, step, stream), key = (seed low, seed high); numerics.md section 3.
+Counter = (block low, block high, step, stream), key = (seed low, seed high); docs/numerics.md.
 """
 
 import numpy as np

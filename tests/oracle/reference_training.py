@@ -180,7 +180,7 @@ class Network:
         return d_weight, d_bias.with_values(d_bias.values[:, 0])
 
     def update(self, node, d_weight, d_bias, learning_rate, momentum):
-        """numerics.md section 6; the learning rate scale s of every node is 1."""
+        """docs/numerics.md; the learning rate scale s of every node is 1."""
         plan, own = self.plan, self.parameters[node]
         rate = learning_rate * 1.0
         gradients = {"weight": d_weight, "bias": d_bias}

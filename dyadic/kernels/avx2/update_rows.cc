@@ -308,7 +308,7 @@ struct FloatCounts {
   }
 };
 
-/// ((0+1) + (2+3)) + ((4+5) + (6+7)): the first three rounds of the fixed tree (numerics.md section 4).
+/// ((0+1) + (2+3)) + ((4+5) + (6+7)): the first three rounds of the fixed tree (docs/numerics.md).
 DYADIC_INLINE double tree_of_eight(Doubles v) {
   const __m256d pairs = _mm256_hadd_pd(v.low, v.high);  // 0+1, 4+5, 2+3, 6+7
   const __m128d fours = _mm_add_pd(_mm256_castpd256_pd128(pairs), _mm256_extractf128_pd(pairs, 1));

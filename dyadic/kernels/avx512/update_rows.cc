@@ -120,7 +120,7 @@ DYADIC_INLINE __m256 round_float(__m512d x, __m256 limit, __mmask8 lanes, __m256
   return _mm256_max_ps(minus_limit, _mm256_min_ps(limit, value));  // the second operand wins if it is NaN
 }
 
-/// The fixed tree of numerics.md section 4, in place: each round adds neighbours.
+/// The fixed tree of docs/numerics.md, in place: each round adds neighbours.
 double tree_sum_in_place(double* values, std::int64_t n) {
   const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
   const __m512i odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
