@@ -37,7 +37,7 @@ struct Arguments {
 
 struct Option {
   std::string_view name;
-  std::string_view value;  // placeholder; empty for flags
+  std::string_view value;  // what help shows for it, as in "--data DIR"; empty for flags
   std::string_view summary;
   std::variant<std::string Arguments::*, bool Arguments::*, std::vector<std::string> Arguments::*> member;
 };

@@ -69,7 +69,7 @@ ExitCode make(const Arguments& arguments) {
   };
   const std::string directory = make_data(arguments.positionals[1], arguments.data, number, arguments.out, note);
   if (arguments.json) fmt::print("{}\n", JsonLine().text("directory", directory).str());
-  else if (!arguments.quiet) fmt::print("{}: made\n", directory);
+  else if (!arguments.quiet) fmt::print("{}: ready\n", directory);
   return ExitCode::done;
 }
 

@@ -148,12 +148,9 @@ TEST_F(Cifar, SaysThatPicklesAreNotRead) {
 
 TEST(RealCifar, HasTheKnownCountsAndMeans) {
   const char* directory = std::getenv("DYADIC_DATA");
-  const DataSetRow& row = data_set_row("cifar10");
   if (directory == nullptr) GTEST_SKIP() << "DYADIC_DATA is not set: the real CIFAR-10 is not tested";
-  try {
-    row.find(row, directory);
-  } catch (const MissingInputError& error) {
-    GTEST_SKIP() << error.what();
+  if (!std::filesystem::is_directory(std::filesystem::path(directory) / "cifar10")) {
+    GTEST_SKIP() << "DYADIC_DATA has no folder cifar10: the real CIFAR-10 is not tested";
   }
   const DataSet set = load_dataset("cifar10", directory);
   EXPECT_EQ(label_histogram(set.train), std::vector<std::int64_t>(10, 5000));
