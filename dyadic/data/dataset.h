@@ -88,6 +88,7 @@ struct DataSetRow {
   int classes;
   std::int64_t train_count;
   std::int64_t test_count;
+  const char* source = nullptr;                // of a prepared set: the set that it is made from
   std::int64_t train_count_without_extra = 0;  // of a set with an optional file; 0: there is none
   std::vector<DataFile> files;                 // what it consists of; `check` compares the hashes that are known
   std::vector<DataDownload> downloads;

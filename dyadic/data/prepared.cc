@@ -41,7 +41,7 @@ std::map<std::string, std::string> metadata_of(const DataSetRow& row, const Prep
                                                const std::string& source_fingerprint) {
   return {{"data_set", row.name},
           {"definition", preparation.definition},
-          {"source", preparation.source},
+          {"source", row.source},
           {"source_fingerprint", source_fingerprint}};
 }
 
@@ -147,22 +147,19 @@ void transform_locally(const ImageSet& set, std::int64_t first, std::int64_t cou
 
 Transform fit_nothing(const ImageSet& /*train*/) { return transform_locally; }
 
-constexpr Preparation kWhitened = {"cifar10", "gcn norm 55, zca bias 0.1, version 1", fit_whitening};
-constexpr Preparation kLocal = {"svhn", "gcn deviation bias 10, lcn 7x7, version 1", fit_nothing};
+constexpr Preparation kWhitened = {"gcn norm 55, zca bias 0.1, version 1", fit_whitening};
+constexpr Preparation kLocal = {"gcn deviation bias 10, lcn 7x7, version 1", fit_nothing};
 
 void make_from(const DataSetRow& row, const Preparation& preparation, const MakeRequest& request) {
   const auto note = request.note ? request.note : [](const std::string&) {};
   // What is missing is found before a folder is made, and that it cannot be written before minutes are spent.
-  const DataSetRow& source = data_set_row(preparation.source);
+  const DataSetRow& source = data_set_row(row.source);
   static_cast<void>(source.find(source, request.data));
   make_directories(request.folder);
   if (::access(request.folder.c_str(), W_OK) != 0) throw IoError(system_error_text(request.folder, "write"));
-  note(fmt::format("reading {}", preparation.source));
-  write_prepared(row, preparation, load_dataset(preparation.source, request.data), request.folder, note);
+  note(fmt::format("reading {}", row.source));
+  write_prepared(row, preparation, load_dataset(row.source, request.data), request.folder, note);
 }
-
-/// The set that a row of the table is made from.
-const char* source_of(const DataSetRow& row) { return row.make == make_svhn_lcn ? kLocal.source : kWhitened.source; }
 
 }  // namespace
 
@@ -172,7 +169,7 @@ std::vector<std::string> find_prepared(const DataSetRow& row, const std::string&
   throw MissingInputError(
       fmt::format("{}: {} is not there: make it once with `dyadic data make {} --data DIR --out {}`, DIR the directory "
                   "of {}, which `dyadic data get {} --data DIR` fetches",
-                  row.name, path, row.name, directory, source_of(row), source_of(row)));
+                  row.name, path, row.name, directory, row.source, row.source));
 }
 
 DataSet load_prepared(const DataSetRow& row, const Preparation& preparation, const std::string& directory) {

@@ -19,7 +19,6 @@ using Transform =
 
 /// How a set is made.
 struct Preparation {
-  const char* source;      // the data set it is made from
   const char* definition;  // what was done, written into the file; a change of any bit needs another text
   Transform (*fit)(const ImageSet& train);
 };

@@ -41,7 +41,7 @@ Transform fit_failure(const ImageSet&) {
   };
 }
 
-constexpr Preparation kHalves = {"scenes", "halves 1", fit_halves};
+constexpr Preparation kHalves = {"halves 1", fit_halves};
 
 class Prepared : public ::testing::Test {
  protected:
@@ -93,7 +93,7 @@ TEST_F(Prepared, IsMadeOnceForEachSource) {
 }
 
 TEST_F(Prepared, IsNeverHalfThere) {
-  EXPECT_THROW(write_prepared(row_, {"scenes", "halves 1", fit_failure}, source_, place_), std::runtime_error);
+  EXPECT_THROW(write_prepared(row_, {"halves 1", fit_failure}, source_, place_), std::runtime_error);
   EXPECT_TRUE(std::filesystem::is_empty(place_));
   test::write_bytes(place_ + "/.dyadic-1-1.tmp", {1, 2, 3});  // what kill -9 leaves
   write_prepared(row_, kHalves, source_, place_);
@@ -130,7 +130,7 @@ TEST_F(Prepared, IsRefusedWithAnyByteChangedAndMadeAgain) {
 TEST_F(Prepared, OfAnotherDefinitionOrSetIsRefused) {
   write_prepared(row_, kHalves, source_, place_);
   EXPECT_THAT(message_of<FileFormatError>([&] {
-                load_prepared(row_, {"scenes", "halves 2", fit_halves}, folder_.path());
+                load_prepared(row_, {"halves 2", fit_halves}, folder_.path());
               }),
               AllOf(HasSubstr("definition is \"halves 1\", expected \"halves 2\""),
                     HasSubstr("`dyadic data make cifar10-whitened`")));
