@@ -315,7 +315,7 @@ std::vector<LayerType> make_layer_types() {
   };
 }
 
-std::string number_text(double value) { return fmt::format("{}", value); }
+std::string bound_text(double value) { return fmt::format("{}", value); }
 
 }  // namespace
 
@@ -389,10 +389,10 @@ std::string limits_text(const Limits& limits) {
     return limits.choices.size() == 1 ? text : "one of " + text;
   }
   if (limits.power_of_two) text += "a power of two, ";
-  if (std::isfinite(limits.low)) text += (limits.above_low ? "above " : "at least ") + number_text(limits.low);
+  if (std::isfinite(limits.low)) text += (limits.above_low ? "above " : "at least ") + bound_text(limits.low);
   if (std::isfinite(limits.high)) {
     text += (text.empty() ? "" : " and ") + std::string(limits.below_high ? "below " : "at most ");
-    text += number_text(limits.high);
+    text += bound_text(limits.high);
   }
   return text;
 }

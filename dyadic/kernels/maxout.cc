@@ -79,13 +79,16 @@ void maxout_route(const Tensor& z, const Tensor& d_y, std::int64_t pieces, Ties 
   const std::int64_t groups = columns / pieces;
   routed.reset(z.shape(), d_y.format());
   const auto route = [&]<typename Code, typename Order, typename Gradient>(Code, Order order, Gradient) {
-    with_pieces(pieces, [&]<int kPieces>() {
+    const auto all_rows = [&]<int kPieces>() {
       parallel_for(z.size() / columns, kMaxoutGrain, [&](std::int64_t begin, std::int64_t end, int) {
         route_groups<kPieces>(z.codes<Code>().data() + begin * columns, d_y.codes<Gradient>().data() + begin * groups,
                               (end - begin) * groups, pieces, ties, order, CodeLimit(z.format(), clipped),
                               zero_code<Gradient>(d_y.format()), routed.codes<Gradient>().data() + begin * columns);
       });
-    });
+    };
+    // Unrolled where codes and gradients are of one width, as in all but mixed plans.
+    if constexpr (sizeof(Code) == sizeof(Gradient)) with_pieces(pieces, all_rows);
+    else all_rows.template operator()<0>();
   };
   with_order(z.format(), [&]<typename Code, typename Order>(Code code, Order order) {
     const std::int64_t zero = d_y.format().is_grid() ? d_y.format().code_offset : 0;

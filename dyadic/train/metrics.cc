@@ -52,7 +52,7 @@ std::string summary_json(const RunSummary& summary) {
 std::optional<RunSummary> parse_summary(const std::string& text) {
   RunSummary summary;
   try {
-    const ordered_json json = ordered_json::parse(text);
+    const nlohmann::json json = nlohmann::json::parse(text);
     json.at("test_error").get_to(summary.test_error);
     json.at("validation_error").get_to(summary.validation_error);
     json.at("test_error_at_best_validation").get_to(summary.test_error_at_best_validation);
@@ -67,7 +67,7 @@ std::optional<RunSummary> parse_summary(const std::string& text) {
     json.at("isa").get_to(summary.isa);
     json.at("threads").get_to(summary.threads);
     json.at("version").get_to(summary.version);
-  } catch (const ordered_json::exception&) {
+  } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }
   return summary;

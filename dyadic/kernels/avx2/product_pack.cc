@@ -74,9 +74,7 @@ struct Pairs {
   }
   template <class Code>
   static DYADIC_INLINE __m256i along_plain(const Code* p) {
-    if constexpr (sizeof(Code) == 2) return load32(p);
-    const __m256i eights[2] = {widen8(p), widen8(p + 8)};
-    return along(eights);
+    return load32(p);
   }
   static DYADIC_INLINE __m256i along_plain(const std::int8_t* p) { return _mm256_cvtepi8_epi16(load16(p)); }
   static DYADIC_INLINE __m256i along_plain(const std::uint8_t* p) { return _mm256_cvtepu8_epi16(load16(p)); }
@@ -100,9 +98,7 @@ struct Quads {
   }
   template <class Code>
   static DYADIC_INLINE __m256i along_plain(const Code* p) {
-    if constexpr (sizeof(Code) == 1) return load32(p);
-    const __m256i eights[4] = {widen8(p), widen8(p + 8), widen8(p + 16), widen8(p + 24)};
-    return along(eights);
+    return load32(p);
   }
 };
 
@@ -119,7 +115,7 @@ struct Singles {
 };
 
 struct Words {
-  static constexpr bool kHasPlain = true;
+  static constexpr int kPlainBytes = 4;
   static DYADIC_INLINE void store4(std::byte* to, __m128i groups) { store16(to, groups); }
   static DYADIC_INLINE void store8(std::byte* to, __m256i groups) { store32(to, groups); }
   static void put(std::byte* to, int code, std::int64_t integer, int codes) {
@@ -135,7 +131,7 @@ struct FloatGroups : Singles<4>, Words {};
 
 /// Wide groups are packed rarely: plain codes go the way of all others.
 struct DoubleGroups : Singles<8> {
-  static constexpr bool kHasPlain = false;
+  static constexpr int kPlainBytes = 0;
   static DYADIC_INLINE void store4(std::byte* to, __m128i groups) {
     _mm256_storeu_pd(reinterpret_cast<double*>(to), _mm256_cvtepi32_pd(groups));
   }
@@ -150,7 +146,7 @@ struct DoubleGroups : Singles<8> {
 };
 
 struct LongGroups : Singles<8> {
-  static constexpr bool kHasPlain = false;
+  static constexpr int kPlainBytes = 0;
   static DYADIC_INLINE void store4(std::byte* to, __m128i groups) { store32(to, _mm256_cvtepi32_epi64(groups)); }
   static DYADIC_INLINE void store8(std::byte* to, __m256i groups) {
     store4(to, _mm256_castsi256_si128(groups));
@@ -386,17 +382,23 @@ void pack_across(const PackJob& job) {
   clear<Group>(job, (rows + 7) / 8 * 8, 0);
 }
 
+/// Whether plain codes have a way of their own: those of a format as wide as its storage. Wider codes are packed as
+/// digits.
+template <class Code, class Group>
+constexpr bool kTakesPlain = sizeof(Code) * Group::kCodes <= Group::kPlainBytes;
+
 template <class Code, class Group>
 void pack(const PackJob& job) {
+  constexpr bool kPlain = kTakesPlain<Code, Group>;
   const product::PackSource& source = *job.source;
   if (!source.fits_int32 || (source.row_stride != 1 && source.depth_stride != 1)) {
     clear<Group>(job, (job.row_end - job.row_begin) / 8 * 8, 0);
     pack_slowly<Code, Group>(job, 0);
   } else if (source.depth_stride == 1) {
-    if (Group::kHasPlain && is_plain(job)) return pack_along<Code, Group, Group::kHasPlain>(job);
+    if (kPlain && is_plain(job)) return pack_along<Code, Group, kPlain>(job);
     pack_along<Code, Group, false>(job);
   } else {
-    if (Group::kHasPlain && is_plain(job)) return pack_across<Code, Group, Group::kHasPlain>(job);
+    if (kPlain && is_plain(job)) return pack_across<Code, Group, kPlain>(job);
     pack_across<Code, Group, false>(job);
   }
 }
