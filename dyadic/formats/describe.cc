@@ -150,42 +150,42 @@ std::pair<std::string, std::string> summary_and_source(const Format& format) {
 
 Json facts(const Format& format) {
   const auto [summary, source] = summary_and_source(format);
-  Json json;
-  json["name"] = short_name(format);
-  json["full_name"] = format_name(format);
-  json["family"] = family_name(format.family);
-  json["summary"] = summary;
-  json["source"] = source;
-  json["bits"] = format.width;
-  if (format.family == Family::exact) return json;
+  Json object;
+  object["name"] = short_name(format);
+  object["full_name"] = format_name(format);
+  object["family"] = family_name(format.family);
+  object["summary"] = summary;
+  object["source"] = source;
+  object["bits"] = format.width;
+  if (format.family == Family::exact) return object;
   const FormatLimits limits = format_limits(format);
-  json["layout"] = layout_text(format);
-  json["lowest"] = limits.lowest;
-  json["largest"] = limits.largest;
-  json["smallest"] = limits.smallest;
+  object["layout"] = layout_text(format);
+  object["lowest"] = limits.lowest;
+  object["largest"] = limits.largest;
+  object["smallest"] = limits.smallest;
   if (format.family == Family::floating) {
-    json["smallest_normal"] = limits.smallest_normal;
-    json["epsilon"] = limits.step;
-    json["exponent_bits"] = format.exponent_bits;
-    json["mantissa_bits"] = format.mantissa_bits;
-    json["bias"] = format.bias;
+    object["smallest_normal"] = limits.smallest_normal;
+    object["epsilon"] = limits.step;
+    object["exponent_bits"] = format.exponent_bits;
+    object["mantissa_bits"] = format.mantissa_bits;
+    object["bias"] = format.bias;
   } else {
-    json["step"] = limits.step;
-    json["min_code"] = format.min_code;
-    json["max_code"] = format.max_code;
-    json["zero_point"] = format.code_multiplier == 1 ? Json(format.code_offset) : Json(nullptr);
+    object["step"] = limits.step;
+    object["min_code"] = format.min_code;
+    object["max_code"] = format.max_code;
+    object["zero_point"] = format.code_multiplier == 1 ? Json(format.code_offset) : Json(nullptr);
   }
   if (format.family == Family::dynamic_fixed || format.has_range()) {
-    json["range"] = format.has_range() ? Json(format.range) : Json(nullptr);
+    object["range"] = format.has_range() ? Json(format.range) : Json(nullptr);
   }
-  json["codes"] = limits.code_count;
-  json["values"] = limits.value_count;
-  json["infinity"] = format.has_infinity();
-  json["nan"] = format.has_nan();
-  json["overflow"] = overflow_name(format.overflow);
-  json["rounding"] = rounding_name(format.rounding);
-  json["code_type"] = code_type_name(code_type(format));
-  return json;
+  object["codes"] = limits.code_count;
+  object["values"] = limits.value_count;
+  object["infinity"] = format.has_infinity();
+  object["nan"] = format.has_nan();
+  object["overflow"] = overflow_name(format.overflow);
+  object["rounding"] = rounding_name(format.rounding);
+  object["code_type"] = code_type_name(code_type(format));
+  return object;
 }
 
 }  // namespace
