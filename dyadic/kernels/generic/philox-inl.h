@@ -52,3 +52,22 @@ DYADIC_INLINE PhiloxKeys philox_keys(const RandomStream& stream) {
   }
   return keys;
 }
+
+/// The tier's fill_random_blocks.
+inline void fill_blocks(const RandomStream& stream, std::uint64_t first_block, std::int64_t blocks,
+                        std::uint32_t* words) {
+  constexpr int kInFlight = kLanes / 4;  // groups at a time: hides the multiplier's latency, fits into the registers
+  const PhiloxKeys keys = philox_keys(stream);
+  std::int64_t i = 0;
+  WideInt block = wide_add(wide_splat(first_block), interleaved_count());
+  for (; i + kInFlight * kWide <= blocks; i += kInFlight * kWide) {
+    philox_blocks<kInFlight>(block, stream, keys, words + 4 * i);
+    block = wide_add(block, wide_splat(kInFlight * kWide));
+  }
+  for (; i < blocks; i += kWide) {
+    alignas(64) std::uint32_t last[4 * kWide];
+    philox_blocks<1>(block, stream, keys, last);
+    std::memcpy(words + 4 * i, last, static_cast<std::size_t>(i + kWide <= blocks ? kWide : blocks - i) * 16);
+    block = wide_add(block, wide_splat(kWide));
+  }
+}
