@@ -111,8 +111,12 @@ void check_version(const std::string& text) {
 
 void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer& trainer) {
   check_version(metadata_entry(file, kVersionKey));
-  if (metadata_entry(file, kRecipeKey) != recipe_checksum(trainer.recipe()))
-    throw FileFormatError("the checkpoint belongs to another recipe");
+  if (metadata_entry(file, kRecipeKey) != recipe_checksum(trainer.recipe())) {
+    throw FileFormatError(
+        "the checkpoint belongs to another recipe; undo what changed recipe.toml, or start a new run from these "
+        "weights "
+        "with --init-from");
+  }
   if (metadata_entry(file, kDataKey) != trainer.data().fingerprint) {
     throw FileFormatError("the data are not those that the run was trained on; point --data at the same files");
   }
