@@ -113,9 +113,8 @@ void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer
   check_version(metadata_entry(file, kVersionKey));
   if (metadata_entry(file, kRecipeKey) != recipe_checksum(trainer.recipe())) {
     throw FileFormatError(
-        "the checkpoint belongs to another recipe; undo what changed recipe.toml, or start a new run from these "
-        "weights "
-        "with --init-from");
+        "the checkpoint belongs to another recipe; undo what changed recipe.toml, or start a new run from it with "
+        "--init-from");
   }
   if (metadata_entry(file, kDataKey) != trainer.data().fingerprint) {
     throw FileFormatError("the data are not those that the run was trained on; point --data at the same files");

@@ -74,6 +74,7 @@ struct Pairs {
   }
   template <class Code>
   static DYADIC_INLINE __m256i along_plain(const Code* p) {
+    static_assert(sizeof(Code) == 2);
     return load32(p);
   }
   static DYADIC_INLINE __m256i along_plain(const std::int8_t* p) { return _mm256_cvtepi8_epi16(load16(p)); }
@@ -98,6 +99,7 @@ struct Quads {
   }
   template <class Code>
   static DYADIC_INLINE __m256i along_plain(const Code* p) {
+    static_assert(sizeof(Code) == 1);
     return load32(p);
   }
 };
@@ -382,8 +384,8 @@ void pack_across(const PackJob& job) {
   clear<Group>(job, (rows + 7) / 8 * 8, 0);
 }
 
-/// Whether plain codes have a way of their own: those of a format as wide as its storage. Wider codes are packed as
-/// digits.
+/// Whether plain codes have a way of their own: where the group holds them as they are stored. Wider ones come as
+/// digits, which are not plain, or go the way of all others.
 template <class Code, class Group>
 constexpr bool kTakesPlain = sizeof(Code) * Group::kCodes <= Group::kPlainBytes;
 
