@@ -164,13 +164,12 @@ void bench_pool(const Format& format, Bench& bench) {
   max_pool_select(z, kShape, y);
   expect(values_of(y), expected.maxima, "max_pool_select");
   std::vector<double> routed(static_cast<std::size_t>(z.size()));
-  max_pool_route(z, d_y, kShape, Ties::all, false, &collect, &routed);
+  max_pool_route(z, d_y, kShape, Ties::all, &collect, &routed);
   expect(routed, expected.routed, "max_pool_route");
   bench.measure("pool select", format, z.bytes(), [&] { max_pool_select(z, kShape, y); });
   unsigned char seen = 0;
   const std::int64_t sum_bytes = 4 * z.size();
-  bench.measure("pool route", format, sum_bytes,
-                [&] { max_pool_route(z, d_y, kShape, Ties::all, false, &look, &seen); });
+  bench.measure("pool route", format, sum_bytes, [&] { max_pool_route(z, d_y, kShape, Ties::all, &look, &seen); });
 }
 
 void bench_maxout(const Format& format, Bench& bench) {

@@ -1,9 +1,13 @@
 // The order of codes: what selection kernels (maxout, max pooling) compare. A code is mapped to an integer that orders
-// as its value does: the code itself for grids, sign and magnitude for floats, NaN below everything. -0 equals +0.
+// as its value does: the code itself for grids, sign and magnitude for floats, NaN below everything. -0 equals +0, and
+// equals(code, ordered) says whether the code is a number with that order.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "dyadic/formats/codec.h"
 #include "dyadic/formats/format.h"
@@ -15,10 +19,9 @@ struct IntegerOrder {
   Code operator()(Code code) const {
     return code;
   }
-  /// No code of a grid is NaN.
   template <typename Code>
-  static bool is_nan(Code /*ordered*/) {
-    return false;
+  bool equals(Code code, Code ordered) const {
+    return code == ordered;
   }
 };
 
@@ -32,16 +35,36 @@ struct FloatOrder {
     const auto magnitude = static_cast<std::int32_t>(code & (sign_bit - 1));
     const bool is_number = static_cast<std::uint32_t>(magnitude) <= nan_above && code != nan_code;
     const std::int32_t ordered = (code & sign_bit) != 0 ? -magnitude : magnitude;
-    return is_number ? ordered : std::numeric_limits<std::int32_t>::min();
+    return is_number ? ordered : kNaN;
   }
-  static bool is_nan(std::int32_t ordered) { return ordered == std::numeric_limits<std::int32_t>::min(); }
+  template <typename Code>
+  bool equals(Code code, std::int32_t ordered) const {
+    return (static_cast<int>((*this)(code) == ordered) & static_cast<int>(ordered != kNaN)) != 0;
+  }
+
+  static constexpr std::int32_t kNaN = std::numeric_limits<std::int32_t>::min();
+};
+
+/// FloatOrder of float32, whose masks compilers know.
+struct SingleOrder {
+  std::int32_t operator()(std::uint32_t code) const {
+    const auto negative = static_cast<std::int32_t>(code) >> 31;  // all bits
+    const auto magnitude = static_cast<std::int32_t>(code & 0x7FFFFFFFU);
+    const std::int32_t ordered = (magnitude ^ negative) - negative;
+    return magnitude <= 0x7F800000 ? ordered : kNaN;
+  }
+  bool equals(std::uint32_t code, std::int32_t ordered) const {
+    return (static_cast<int>((*this)(code) == ordered) & static_cast<int>(ordered != kNaN)) != 0;
+  }
+
+  static constexpr std::int32_t kNaN = FloatOrder::kNaN;
 };
 
 /// Calls function(Code{}, order) for the format's codes; float32 ones are looked at as their bits.
 template <typename Function>
 void with_order(const Format& format, Function function) {
   if (!format.is_grid()) {
-    if (code_type(format) == CodeType::f32) return function(std::uint32_t{}, FloatOrder{1U << 31, 0x7F800000U});
+    if (code_type(format) == CodeType::f32) return function(std::uint32_t{}, SingleOrder{});
     const std::uint32_t sign_bit = format.is_signed ? 1U << (format.width - 1) : 1U << format.width;
     const FloatOrder order = {sign_bit, format.has_infinity() ? infinity_code(format) : max_finite_code(format),
                               format.specials == Specials::uz ? sign_bit : ~0U};
@@ -67,31 +90,49 @@ Code zero_code(const Format& format) {
   return format.is_grid() ? static_cast<Code>(format.code_offset / format.code_multiplier) : Code{0};
 }
 
-/// Whether a code is at the limit of its format: the gradient stops there if a straight-through estimator is clipped.
-struct CodeLimit {
-  bool active = false;
-  std::int64_t magnitude_bits = -1;
-  std::int64_t high = 0, low = 0;  // grid: equal to one of them; floating: a magnitude of at least `high`
-  bool floating = false;
+/// The largest code that ends a clipped straight-through estimator's gradient; floats beyond it end it too.
+inline std::int64_t limit_code(const Format& format) {
+  if (format.is_grid()) return format.max_code;
+  if (code_type(format) != CodeType::f32) return max_finite_code(format);
+  return format.has_range() ? std::int64_t{clamp_code(format)} : 0x7F7FFFFF;
+}
 
-  CodeLimit(const Format& format, bool clipped) : active(clipped), floating(!format.is_grid()) {
+/// Which ordered codes of the format let gradients pass: all, or with `clipped` those between its limits.
+template <typename Ordered>
+struct PassingOrders {
+  Ordered low = std::numeric_limits<Ordered>::min(), high = std::numeric_limits<Ordered>::max();
+
+  PassingOrders(const Format& format, bool clipped) {
     if (!clipped) return;
-    high = format.max_code;
-    low = format.min_code;
-    if (!floating) return;
-    if (code_type(format) == CodeType::f32) {
-      magnitude_bits = 0x7FFFFFFF;
-      high = format.has_range() ? std::int64_t{clamp_code(format)} : 0x7F7FFFFF;
-    } else {
-      magnitude_bits = (std::int64_t{1} << (format.exponent_bits + format.mantissa_bits)) - 1;
-      high = max_finite_code(format);
-    }
+    low = static_cast<Ordered>(format.is_grid() ? format.min_code + 1 : 1 - limit_code(format));
+    high = static_cast<Ordered>(limit_code(format) - 1);
+  }
+
+  bool operator()(Ordered ordered) const {
+    return (static_cast<int>(ordered >= low) & static_cast<int>(ordered <= high)) != 0;
+  }
+};
+
+/// The codes worth more than zero of a format that has one: neighbours, `count` of them from `first` on, as unsigned
+/// numbers of the code's width; with `clipped` only those below limit_code. NaN is not among them.
+struct PositiveCodes {
+  std::uint32_t first = 1, count = 0;
+
+  PositiveCodes(const Format& format, bool clipped) {
+    const std::int64_t last = clipped                              ? limit_code(format) - 1
+                              : format.is_grid()                   ? format.max_code
+                              : code_type(format) == CodeType::f32 ? 0x7F800000
+                              : format.has_infinity()              ? infinity_code(format)
+                                                                   : max_finite_code(format);
+    const std::int64_t zero = format.is_grid() ? format.code_offset / format.code_multiplier : 0;
+    first = static_cast<std::uint32_t>(zero + 1);
+    count = static_cast<std::uint32_t>(std::max<std::int64_t>(last - zero, 0));
   }
 
   template <typename Code>
   bool operator()(Code code) const {
-    const std::int64_t magnitude = code & magnitude_bits;
-    return active && (floating ? magnitude >= high : magnitude == high || magnitude == low);
+    static_assert(std::is_unsigned_v<Code>);
+    return static_cast<Code>(code - static_cast<Code>(first)) < static_cast<Code>(count);
   }
 };
 

@@ -1,6 +1,7 @@
 #include "dyadic/kernels/maxout.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
@@ -15,30 +16,48 @@ void select_groups(const Code* z, std::int64_t groups, std::int64_t any_pieces, 
   const std::int64_t pieces = kPieces != 0 ? kPieces : any_pieces;
   for (std::int64_t u = 0; u < groups; ++u) {
     const Code* group = z + u * pieces;
-    Code best = group[0];
-    for (std::int64_t p = 1; p < pieces; ++p) best = order(group[p]) > order(best) ? group[p] : best;
-    y[u] = best;
+    Code winner = group[0];
+    auto best = order(winner);
+    for (std::int64_t p = 1; p < pieces; ++p) {
+      const Code code = group[p];
+      const auto ordered = order(code);
+      winner = ordered > best ? code : winner;
+      best = std::max(best, ordered);
+    }
+    y[u] = winner;
   }
 }
 
-template <int kPieces, typename Code, typename Gradient, typename Order>
-void route_groups(const Code* z, const Gradient* d_y, std::int64_t groups, std::int64_t any_pieces, Ties ties,
-                  Order order, const CodeLimit& at_limit, Gradient zero, Gradient* routed) {
+/// body(0), ..., body(pieces - 1); written out where kPieces is not 0, before the compiler looks for vectors.
+template <int kPieces, typename Body>
+inline void for_pieces(std::int64_t pieces, const Body& body) {
+  if constexpr (kPieces == 0) {
+    for (std::int64_t p = 0; p < pieces; ++p) body(p);
+  } else {
+    [&]<int... kPiece>(std::integer_sequence<int, kPiece...>) { (body(kPiece), ...); }
+    (std::make_integer_sequence<int, kPieces>{});
+  }
+}
+
+/// Masks instead of branches: which piece wins is as good as random.
+template <int kPieces, typename Code, typename Gradient, typename Order, typename Ordered>
+void route_groups(const Code* __restrict z, const Gradient* __restrict d_y, std::int64_t groups,
+                  std::int64_t any_pieces, Ties ties, Order order, PassingOrders<Ordered> passes, Gradient zero,
+                  Gradient* __restrict routed) {
   const std::int64_t pieces = kPieces != 0 ? kPieces : any_pieces;
   const auto first_only = static_cast<Gradient>(ties == Ties::first ? ~Gradient{0} : Gradient{0});
   for (std::int64_t u = 0; u < groups; ++u) {
     const Code* group = z + u * pieces;
-    auto best = order(group[0]);
-    for (std::int64_t p = 1; p < pieces; ++p) best = std::max(best, order(group[p]));
-    auto open = static_cast<Gradient>(~Gradient{0});
-    for (std::int64_t p = 0; p < pieces; ++p) {
-      // Masks instead of branches: which piece wins is as good as random.
-      const auto takes =
-          static_cast<Gradient>(static_cast<int>(order(group[p]) == best) & static_cast<int>(!at_limit(group[p])));
-      const auto mask = static_cast<Gradient>(static_cast<Gradient>(-takes) & open);
+    Gradient* to = routed + u * pieces;
+    Ordered best = order(group[0]);
+    for_pieces<kPieces>(pieces, [&](std::int64_t p) { best = std::max(best, order(group[p])); });
+    const Gradient gradient = d_y[u];
+    auto open = static_cast<Gradient>(passes(best) ? ~Gradient{0} : Gradient{0});
+    for_pieces<kPieces>(pieces, [&](std::int64_t p) {
+      const auto mask = static_cast<Gradient>((order(group[p]) == best ? ~Gradient{0} : Gradient{0}) & open);
       open = static_cast<Gradient>(open & ~(mask & first_only));
-      routed[u * pieces + p] = static_cast<Gradient>((d_y[u] & mask) | (zero & ~mask));
-    }
+      to[p] = static_cast<Gradient>((gradient & mask) | (zero & ~mask));
+    });
   }
 }
 
@@ -78,12 +97,13 @@ void maxout_route(const Tensor& z, const Tensor& d_y, std::int64_t pieces, Ties 
   const std::int64_t columns = z.shape().back();
   const std::int64_t groups = columns / pieces;
   routed.reset(z.shape(), d_y.format());
-  const auto route = [&]<typename Code, typename Order, typename Gradient>(Code, Order order, Gradient) {
+  const auto route = [&]<typename Code, typename Order, typename Gradient>(Code code, Order order, Gradient) {
+    const PassingOrders<decltype(order(code))> passes(z.format(), clipped);
     const auto all_rows = [&]<int kPieces>() {
       parallel_for(z.size() / columns, kMaxoutGrain, [&](std::int64_t begin, std::int64_t end, int) {
         route_groups<kPieces>(z.codes<Code>().data() + begin * columns, d_y.codes<Gradient>().data() + begin * groups,
-                              (end - begin) * groups, pieces, ties, order, CodeLimit(z.format(), clipped),
-                              zero_code<Gradient>(d_y.format()), routed.codes<Gradient>().data() + begin * columns);
+                              (end - begin) * groups, pieces, ties, order, passes, zero_code<Gradient>(d_y.format()),
+                              routed.codes<Gradient>().data() + begin * columns);
       });
     };
     // Unrolled where codes and gradients are of one width, as in all but mixed plans.

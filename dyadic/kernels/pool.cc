@@ -232,8 +232,8 @@ void scatter_strips(const Tensor& d_y, const PoolShape& shape, GradientReader<Su
 }
 
 template <typename Code, typename Order, typename Sum>
-void route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, Order order, Ties ties, const CodeLimit& limit,
-           GradientReader<Sum> read, SumConsumer consume, void* context) {
+void route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, Order order, Ties ties, GradientReader<Sum> read,
+           SumConsumer consume, void* context) {
   using Ordered = decltype(order(Code{}));
   const auto* codes = static_cast<const Code*>(z.data());
   scatter_strips<Sum>(
@@ -250,10 +250,10 @@ void route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, Order ord
           });
           for_elements(shape, h, w, [&](std::int64_t i, std::int64_t j, std::int64_t at) {
             const Code* from = image + at + c;
-            const bool inside = i >= strip.begin && i < strip.end;
-            Sum* to = sums + ((i - strip.begin) * shape.width + j) * shape.channels + c;
-            if (inside && !limit.active) pool::send(from, best.data(), left.data(), count, order, to);
-            else if (inside) pool::send_unless(from, best.data(), left.data(), count, order, limit, to);
+            if (i >= strip.begin && i < strip.end) {
+              pool::send(from, best.data(), left.data(), count, order,
+                         sums + ((i - strip.begin) * shape.width + j) * shape.channels + c);
+            }
             if (ties == Ties::first) pool::close(from, best.data(), count, order, left.data());
           });
         });
@@ -384,24 +384,24 @@ void max_pool_select(const Tensor& z, const PoolShape& shape, Tensor& y) {
   with_order(z.format(), [&]<typename Code, typename Order>(Code, Order order) { select<Code>(z, shape, order, y); });
 }
 
-void max_pool_route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, Ties ties, bool clipped,
-                    SumConsumer consume, void* context) {
+void max_pool_route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, Ties ties, SumConsumer consume,
+                    void* context) {
   shape.check();
   expect_shape("input", z, input_shape(shape));
   expect_shape("gradient", d_y, output_shape(shape));
-  const CodeLimit limit(z.format(), clipped);
   const Format& format = d_y.format();
-  with_order(z.format(), [&]<typename Code, typename Order>(Code, Order order) {
+  const auto route_all = [&]<typename Code, typename Order>(Code, Order order) {
     if (!format.is_dyadic_grid()) {
-      route<Code, Order, float>(z, d_y, shape, order, ties, limit, &read_floats, consume, context);
+      route<Code, Order, float>(z, d_y, shape, order, ties, &read_floats, consume, context);
     } else if (integer_sum_type(most_windows(shape), format.max_magnitude(), 1, 0) == SumType::i32) {
-      route<Code, Order, std::int32_t>(z, d_y, shape, order, ties, limit,
-                                       integer_reader<std::int32_t>(code_type(format)), consume, context);
+      route<Code, Order, std::int32_t>(z, d_y, shape, order, ties, integer_reader<std::int32_t>(code_type(format)),
+                                       consume, context);
     } else {
-      route<Code, Order, std::int64_t>(z, d_y, shape, order, ties, limit,
-                                       integer_reader<std::int64_t>(code_type(format)), consume, context);
+      route<Code, Order, std::int64_t>(z, d_y, shape, order, ties, integer_reader<std::int64_t>(code_type(format)),
+                                       consume, context);
     }
-  });
+  };
+  with_order(z.format(), route_all);
 }
 
 void average_pool(const Tensor& x, const PoolShape& shape, SumConsumer consume, void* context) {

@@ -44,18 +44,8 @@ template <typename Code, typename Order, typename Ordered, typename Sum>
 inline void send(const Code* __restrict codes, const Ordered* __restrict best, const Sum* __restrict gradient,
                  int count, Order order, Sum* __restrict sums) {
   for (int c = 0; c < count; ++c) {
-    const int wins = static_cast<int>(order(codes[c]) == best[c]) & static_cast<int>(!Order::is_nan(best[c]));
-    sums[c] += wins != 0 ? gradient[c] : Sum{0};
-  }
-}
-
-template <typename Code, typename Order, typename Ordered, typename Sum, typename Limit>
-inline void send_unless(const Code* __restrict codes, const Ordered* __restrict best, const Sum* __restrict gradient,
-                        int count, Order order, const Limit& at_limit, Sum* __restrict sums) {
-  for (int c = 0; c < count; ++c) {
-    const int wins = static_cast<int>(order(codes[c]) == best[c]) & static_cast<int>(!Order::is_nan(best[c])) &
-                     static_cast<int>(!at_limit(codes[c]));
-    sums[c] += wins != 0 ? gradient[c] : Sum{0};
+    const Sum sent = gradient[c];  // loaded whether it is kept or not: a load in a branch makes no vectors
+    sums[c] += order.equals(codes[c], best[c]) ? sent : Sum{0};
   }
 }
 
@@ -63,7 +53,10 @@ inline void send_unless(const Code* __restrict codes, const Ordered* __restrict 
 template <typename Code, typename Order, typename Ordered, typename Sum>
 inline void close(const Code* __restrict codes, const Ordered* __restrict best, int count, Order order,
                   Sum* __restrict gradient) {
-  for (int c = 0; c < count; ++c) gradient[c] = order(codes[c]) == best[c] ? Sum{0} : gradient[c];
+  for (int c = 0; c < count; ++c) {
+    const Sum sent = gradient[c];
+    gradient[c] = order.equals(codes[c], best[c]) ? Sum{0} : sent;
+  }
 }
 
 /// sums[c] += codes of `elements` pixels, `stride` codes apart.

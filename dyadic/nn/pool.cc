@@ -34,7 +34,7 @@ void MaxPoolLayer::backward(const Tensor& input, const Tensor& /*output*/, const
   d_input->reset(input.shape(), points_.gradient.current);
   RoundingEpilogue epilogue(*d_input, shape_.channels, d_output.format().step_exponent, nullptr,
                             pass.random(points_.gradient), 0);
-  max_pool_route(input, d_output, with_batch(shape_, input), ties_, false, &RoundingEpilogue::consume, &epilogue);
+  max_pool_route(input, d_output, with_batch(shape_, input), ties_, &RoundingEpilogue::consume, &epilogue);
   pass.count(points_.gradient, epilogue.counts(), counted_.d_input);
 }
 

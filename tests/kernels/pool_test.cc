@@ -182,8 +182,27 @@ TEST(MaxPool, NaNNeverWinsAndZerosAreEqual) {
     Tensor d_y(y.shape(), parse_format("q4.3"));
     for (int i = 0; i < 3; ++i) d_y.set_code(i, 5 + i);
     Collected sums(12, 1);
-    max_pool_route(z, d_y, shape, Ties::all, false, &Collected::consume, &sums);
+    max_pool_route(z, d_y, shape, Ties::all, &Collected::consume, &sums);
     EXPECT_EQ(sums.values, (std::vector<double>{0, 5, 0, 0, 7, 7, 0, 0, 0, 0, 7, 0})) << format;
+  }
+}
+
+TEST(MaxPool, MinusInfinityWinsOverNaN) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const std::string format : {"float32", "float16", "bfloat16"}) {
+    Tensor z({1, 1, 6, 1}, parse_format(format));
+    const double values[] = {nan, -infinity, -infinity, -infinity, -infinity, infinity};
+    for (int i = 0; i < 6; ++i) z.set_code(i, encode(z.format(), values[i]).code);
+    const PoolShape shape = {1, 1, 6, 1, 1, 2, 1, 2};
+    Tensor y;
+    max_pool_select(z, shape, y);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(value(y, i), i < 2 ? -infinity : infinity) << format;
+    Tensor d_y(y.shape(), parse_format("q4.3"));
+    for (int i = 0; i < 3; ++i) d_y.set_code(i, 5 + i);
+    Collected sums(6, 1);
+    max_pool_route(z, d_y, shape, Ties::all, &Collected::consume, &sums);
+    EXPECT_EQ(sums.values, (std::vector<double>{0, 5, 6, 6, 0, 7})) << format;
   }
 }
 
@@ -195,7 +214,7 @@ TEST(MaxPool, RoutesEveryWindowsGradientAndAddsExactlyOrInOrder) {
         const Tensor d_y = random_tensor(output_shape(shape), d_format, 2);
         for (const Ties ties : {Ties::all, Ties::first}) {
           Collected sums(shape.batch * shape.height * shape.width, shape.channels);
-          max_pool_route(z, d_y, shape, ties, false, &Collected::consume, &sums);
+          max_pool_route(z, d_y, shape, ties, &Collected::consume, &sums);
           sums.expect_covered();
           const Format& format = d_y.format();
           std::vector<double> expected(sums.values.size());
@@ -223,22 +242,10 @@ TEST(MaxPool, PicksSumsWideEnoughForEveryWindow) {
     Tensor d_y({1, 2, 2, 1}, parse_format(format));
     for (int i = 0; i < 4; ++i) d_y.set_code(i, d_y.format().max_code);
     Collected sums(9, 1);
-    max_pool_route(z, d_y, shape, Ties::all, false, &Collected::consume, &sums);
+    max_pool_route(z, d_y, shape, Ties::all, &Collected::consume, &sums);
     EXPECT_EQ(sums.type, type);
     EXPECT_EQ(sums.values[4], 4.0 * static_cast<double>(d_y.format().max_code));
   }
-}
-
-TEST(MaxPool, ClippedStopsGradientAtSaturatedValues) {
-  Tensor z({1, 1, 4, 1}, parse_format("q2.2s"));
-  const std::int64_t codes[] = {z.format().max_code, 1, 3, 2};
-  for (int i = 0; i < 4; ++i) z.set_code(i, codes[i]);
-  Tensor d_y({1, 1, 2, 1}, parse_format("q4.3"));
-  d_y.set_code(0, 5);
-  d_y.set_code(1, 6);
-  Collected sums(4, 1);
-  max_pool_route(z, d_y, {1, 1, 4, 1, 1, 2, 1, 2}, Ties::all, true, &Collected::consume, &sums);
-  EXPECT_EQ(sums.values, (std::vector<double>{0, 0, 6, 0}));
 }
 
 TEST(AveragePool, DividesExactSumsOrFixedTreesOnce) {
@@ -294,7 +301,7 @@ TEST(Pool, RoundsTheSameOnAnyNumberOfThreads) {
     set_thread_count(threads);
     Tensor d_x(input_shape(shape), parse_format("dfx10@0:sat:sr"));
     RoundingEpilogue route(d_x, shape.channels, d_y.format().step_exponent, nullptr, random, 0);
-    max_pool_route(z, d_y, shape, Ties::all, false, &RoundingEpilogue::consume, &route);
+    max_pool_route(z, d_y, shape, Ties::all, &RoundingEpilogue::consume, &route);
     std::vector<std::int16_t> codes(d_x.codes<std::int16_t>().begin(), d_x.codes<std::int16_t>().end());
     RoundingEpilogue average(d_x, shape.channels, 0, nullptr, random, 0);
     average_pool_backward(d_y, shape, &RoundingEpilogue::consume, &average);
