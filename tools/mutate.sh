@@ -69,9 +69,21 @@ dyadic/base/parallel.cc ;; s/ || inside_part// ;; base ;; ParallelFor.CallsInsid
 dyadic/base/nearest_name.cc ;; s/at(i - 2, j - 2) + 1/at(i - 2, j - 2) + 2/ ;; base ;; EditDistance.*
 dyadic/base/math.cc ;; s/x = r <= 5 ?/x = r <= 7 ?/ ;; base ;; InverseNormal.*
 dyadic/base/math.cc ;; s/<= 0.425)/<= 0.43)/ ;; base ;; InverseNormal.*
-dyadic/kernels/relu.cc ;; s/order(from\[i\]) > least/order(from[i]) >= least/ ;; kernels ;; Relu.*
-dyadic/kernels/relu.cc ;; s/static_cast<int>(!at_limit(codes\[i\]))/1/ ;; kernels ;; Relu.*
-dyadic/kernels/relu.cc ;; s/d_y.format().is_grid() ? d_y.format().code_offset : 0/0/ ;; kernels ;; Relu.*
+dyadic/kernels/relu.cc ;; s/const auto zero = zero_code<Gradient>(d_y.format());/const Gradient zero{};/ ;; kernels ;; Relu.*
+dyadic/kernels/code_order.h ;; s/static_cast<std::uint32_t>(zero + 1)/static_cast<std::uint32_t>(zero)/ ;; kernels ;; Relu.*
+dyadic/kernels/code_order.h ;; s/= clipped  *? limit_code(format) - 1/= clipped ? limit_code(format)/ ;; kernels ;; Relu.*
+dyadic/kernels/code_order.h ;; s/format.min_code + 1 : 1 - limit_code(format)/format.min_code : 1 - limit_code(format)/ ;; kernels ;; Maxout.*
+dyadic/kernels/code_order.h ;; s/format.min_code + 1 : 1 - limit_code(format)/format.min_code + 1 : -limit_code(format)/ ;; kernels ;; Maxout.*
+dyadic/kernels/code_order.h ;; s/return magnitude <= 0x7F800000 ? ordered : kNaN;/return ordered;/ ;; kernels ;; MaxPool.*
+dyadic/kernels/code_order.h ;; s/static_cast<int>(ordered != kNaN)/1/ ;; kernels ;; MaxPool.*
+dyadic/kernels/code_order.h ;; s/(magnitude ^ negative) - negative/magnitude ^ negative/ ;; kernels ;; MaxPool.*
+dyadic/kernels/pool_loops.h ;; s/order.equals(codes\[c\], best\[c\]) ? Sum{0} : sent/sent/ ;; kernels ;; MaxPool.*
+dyadic/kernels/maxout.cc ;; s/open \& ~(mask \& first_only)/open/ ;; kernels ;; Maxout.*
+dyadic/kernels/maxout.cc ;; s/winner = ordered > best ? code : winner/winner = ordered >= best ? code : winner/ ;; kernels ;; Maxout.*
+dyadic/kernels/maxout.cc ;; s/all_rows.template operator()<0>()/all_rows.template operator()<5>()/ ;; kernels ;; Maxout.*
+dyadic/kernels/generic/philox-inl.h ;; s/i + kWide <= blocks ? kWide : blocks - i/kWide - 1/ ;; kernels ;; RandomBlocks.*
+dyadic/kernels/generic/lane_counts-inl.h ;; s/_mm256_or_si256(_mm256_cmpeq_epi16(codes, high), /_mm256_or_si256(_mm256_cmpeq_epi16(codes, low), / ;; kernels ;; UpdateKernels.*
+dyadic/kernels/generic/lane_counts-inl.h ;; s/_mm256_abs_epi16(codes), half/codes, half/ ;; kernels ;; UpdateKernels.*
 dyadic/kernels/add_bias.cc ;; s/random.first_index + static_cast<std::uint64_t>(first)/static_cast<std::uint64_t>(first)/ ;; kernels ;; AddBias.*
 dyadic/kernels/add_bias.cc ;; s/static_cast<std::int64_t>(codes\[i\]) - format.code_offset/static_cast<std::int64_t>(codes[i])/ ;; kernels ;; AddBias.*
 dyadic/kernels/column_norm.cc ;; s/format().width > 24/format().width > 32/ ;; kernels ;; ColumnNorm.*

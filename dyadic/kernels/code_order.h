@@ -90,7 +90,7 @@ Code zero_code(const Format& format) {
   return format.is_grid() ? static_cast<Code>(format.code_offset / format.code_multiplier) : Code{0};
 }
 
-/// The largest code that ends a clipped straight-through estimator's gradient; floats beyond it end it too.
+/// The positive code where a clipped straight-through estimator stops gradients; beyond it, infinity and NaN, too.
 inline std::int64_t limit_code(const Format& format) {
   if (format.is_grid()) return format.max_code;
   if (code_type(format) != CodeType::f32) return max_finite_code(format);

@@ -78,6 +78,62 @@ TEST(Maxout, ClippedStopsGradientAtSaturatedValues) {
   }
 }
 
+/// Numbers between and at the limits of the format, many of them equal, zeros of both signs among them.
+Tensor crowded(const Shape& shape, const std::string& name, std::uint32_t stream) {
+  Tensor tensor(shape, parse_format(name));
+  const Format& format = tensor.format();
+  const double values[] = {-1e30, -1, -0.5, -0.0, 0, 0.25, 0.5, 1, 1e30};
+  for (std::int64_t i = 0; i < tensor.size(); ++i) {
+    const std::uint32_t word = random_bits({.seed = 5, .stream = stream}, static_cast<std::uint64_t>(i), 32);
+    tensor.set_code(i, encode(format, values[word % std::size(values)]).code);
+  }
+  return tensor;
+}
+
+/// Largest or least code of a grid, largest finite magnitude or more of a float.
+bool is_at_limit(const Format& format, std::int64_t code) {
+  if (format.is_grid()) return code == format.max_code || code == format.min_code;
+  return std::fabs(decode(format, code)) >= decode(format, max_finite_code(format));
+}
+
+// Long enough for every width of vector and its remainder, in every pair of formats and width of gradient.
+TEST(Maxout, MovesWhatTheDefinitionMovesInEveryFormat) {
+  const std::vector<std::string> gradients = {"dfx10@0", "float32", "int8", "uint8*1+3", "q4.28", "float8_e4m3fn"};
+  for (const std::string& format : kSelectionFormats) {
+    for (const std::int64_t pieces : {1, 2, 3, 5}) {
+      const std::int64_t groups = 37;
+      const Tensor z = crowded({3, groups * pieces}, format + ":sat", 1);
+      Tensor y;
+      maxout_select(z, pieces, y);
+      const auto value = [&](std::int64_t i) { return decode(z.format(), z.code(i)); };
+      std::vector<std::int64_t> winners;  // the first of each group
+      for (std::int64_t u = 0; u < 3 * groups; ++u) {
+        std::int64_t best = u * pieces;
+        for (std::int64_t i = best; i < (u + 1) * pieces; ++i) best = value(i) > value(best) ? i : best;
+        winners.push_back(best);
+        ASSERT_EQ(y.code(u), z.code(best)) << format << " group " << u;
+      }
+      for (const std::string& gradient : gradients) {
+        const Tensor d_y = crowded({3, groups}, gradient + ":sat", 2);
+        const std::int64_t zero = encode(d_y.format(), 0.0).code;
+        for (const Ties ties : {Ties::all, Ties::first}) {
+          for (const bool clipped : {false, true}) {
+            Tensor routed;
+            maxout_route(z, d_y, pieces, ties, clipped, routed);
+            for (std::int64_t i = 0; i < z.size(); ++i) {
+              const std::int64_t best = winners[static_cast<std::size_t>(i / pieces)];
+              const bool wins = ties == Ties::first ? i == best : value(i) == value(best);
+              const bool passes = wins && !(clipped && is_at_limit(z.format(), z.code(i)));
+              ASSERT_EQ(routed.code(i), passes ? d_y.code(i / pieces) : zero)
+                  << format << " " << gradient << " " << pieces << " pieces, element " << i << " " << clipped;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Maxout, RefusesPiecesThatDoNotDivide) {
   Tensor y;
   EXPECT_THROW(maxout_select(Tensor({1, 7}, parse_format("float32")), 5, y), ShapeError);
