@@ -2,7 +2,7 @@
 // the same work (dropout, momentum, norms), repetitions taken in turn; processor time of both. And the memory of such
 // a step.
 //
-//   bench_training [--json FILE] [--quick] [--python PYTHON] [--network NAME]
+//   bench_training [--json FILE] [--quick] [--python PYTHON] [--network NAME] [--batch N]
 //
 // PYTHON must have torch; without it the ratios are missing.
 //
@@ -61,6 +61,7 @@ struct Options {
   std::string json;
   std::string python;
   std::string network;  // empty: all
+  int batch = 100;
   bool quick = false;
 };
 
@@ -85,7 +86,7 @@ Recipe pi_mnist(const Arithmetic& arithmetic) {
 }
 
 Recipe mnist(const Arithmetic& arithmetic) {
-  return task("DIGITS", arithmetic, {"data.split={train = 2000, valid = 100}", "train.batch=100"});
+  return task("DIGITS", arithmetic, {"data.split={train = 2000, valid = 100}"});
 }
 
 Recipe gupta_cifar10(const Arithmetic& arithmetic) {
@@ -110,29 +111,32 @@ const std::vector<Arithmetic> kGuptas = {{"dfx10",
                                          {"float32", {}, {"formats={default = \"float32\"}"}}};
 
 const std::vector<Case> kCases = {
-    {"pi_mnist", "PI_MNIST network, batch 100", pi_mnist, digits, kOriginals, 20, true},
-    {"mnist", "MNIST maxout convolutions, batch 100", mnist, digits, kOriginals, 2, false},
-    {"gupta_cifar10", "CIFAR-10 network of Gupta et al., batch 100", gupta_cifar10, scenes, kGuptas, 2, false},
+    {"pi_mnist", "PI_MNIST network", pi_mnist, digits, kOriginals, 20, true},
+    {"mnist", "MNIST maxout convolutions", mnist, digits, kOriginals, 2, false},
+    {"gupta_cifar10", "CIFAR-10 network of Gupta et al.", gupta_cifar10, scenes, kGuptas, 2, false},
 };
 
-std::unique_ptr<Trainer> make_trainer(const Case& network, const Arithmetic& arithmetic) {
-  return std::make_unique<Trainer>(network.recipe(arithmetic), network.data(), nullptr);
+std::unique_ptr<Trainer> make_trainer(const Case& network, const Arithmetic& arithmetic, const Options& options) {
+  Recipe recipe = network.recipe(arithmetic);
+  recipe.train.batch = options.batch;
+  return std::make_unique<Trainer>(recipe, network.data(), nullptr);
 }
 
-std::string checksum_after_two_steps(const Case& network, const Arithmetic& arithmetic, Isa isa) {
+std::string checksum_after_two_steps(const Case& network, const Arithmetic& arithmetic, const Options& options,
+                                     Isa isa) {
   set_isa(isa);
   Recipe recipe = network.recipe(arithmetic);
-  if (!network.checks_on_ref) recipe.train.batch = 4;
+  recipe.train.batch = network.checks_on_ref ? options.batch : 4;
   Trainer trainer(recipe, network.data(), nullptr);
   trainer.step();
   trainer.step();
   return state_checksum(trainer.network());
 }
 
-void check_answers(const Case& network, const Arithmetic& arithmetic) {
-  const std::string expected = checksum_after_two_steps(network, arithmetic, Isa::ref);
+void check_answers(const Case& network, const Arithmetic& arithmetic, const Options& options) {
+  const std::string expected = checksum_after_two_steps(network, arithmetic, options, Isa::ref);
   for (const Isa isa : supported_isas()) {
-    if (checksum_after_two_steps(network, arithmetic, isa) == expected) continue;
+    if (checksum_after_two_steps(network, arithmetic, options, isa) == expected) continue;
     std::fprintf(stderr, "%s, %s on %s leaves other bits than ref: not timed\n", network.name.c_str(),
                  arithmetic.name.c_str(), std::string(isa_name(isa)).c_str());
     std::exit(1);
@@ -160,7 +164,7 @@ struct Row {
 
 Row measure(const Case& network, const Arithmetic& arithmetic, Isa isa, PeerProcess* peer, const Options& options) {
   set_isa(isa);
-  const auto trainer = make_trainer(network, arithmetic);
+  const auto trainer = make_trainer(network, arithmetic, options);
   const int repetitions = options.quick ? 3 : 9;
   const int steps = options.quick ? std::max(1, network.steps / 4) : network.steps;
   time_steps(*trainer, steps);
@@ -190,8 +194,10 @@ Options parse_options(int argc, char** argv) {
     else if (word == "--json" && i + 1 < argc) options.json = argv[++i];
     else if (word == "--python" && i + 1 < argc) options.python = argv[++i];
     else if (word == "--network" && i + 1 < argc) options.network = argv[++i];
-    else throw UsageError("bench_training [--quick] [--json FILE] [--python PYTHON] [--network NAME]");
+    else if (word == "--batch" && i + 1 < argc) options.batch = std::atoi(argv[++i]);
+    else throw UsageError("bench_training [--quick] [--json FILE] [--python PYTHON] [--network NAME] [--batch N]");
   }
+  if (options.batch < 1 || options.batch > 1000) throw UsageError("--batch takes 1 to 1000");  // of 1000 examples
   return options;
 }
 
@@ -211,13 +217,13 @@ struct Memory {
   double codes = 0, parameters = 0, layers = 0, products = 0;
 };
 
-Memory measure_memory(const Case& network, const Arithmetic& arithmetic) {
+Memory measure_memory(const Case& network, const Arithmetic& arithmetic, const Options& options) {
   constexpr double kMib = 1 << 20;
   set_isa(supported_isas().front());
   network.data();
   peak_mib();
   const double before = peak_mib();
-  const auto trainer = make_trainer(network, arithmetic);
+  const auto trainer = make_trainer(network, arithmetic, options);
   trainer->step();
   trainer->step();
   Network& net = trainer->network();
@@ -237,17 +243,20 @@ void run_case(const Case& network, const Options& options, nlohmann::ordered_jso
   std::unique_ptr<PeerProcess> peer;
   std::string peer_name = "none (no Python with torch: --python)";
   if (!options.python.empty()) {
-    peer = std::make_unique<PeerProcess>(
-        std::vector<std::string>{options.python, std::string(DYADIC_BENCH_DIR) + "/pytorch_step.py", network.name});
+    peer = std::make_unique<PeerProcess>(std::vector<std::string>{options.python,
+                                                                  std::string(DYADIC_BENCH_DIR) + "/pytorch_step.py",
+                                                                  network.name, std::to_string(options.batch)});
     peer_name = peer->name();
   }
   result["peer"] = peer_name;
   const Arithmetic& narrow = network.arithmetics.front();
-  const Memory memory = measure_memory(network, narrow);  // first: what later trainers leave behind is no baseline
-  std::printf("training step, %s, 1 thread; peer: %s\n", network.title.c_str(), peer_name.c_str());
+  const Memory memory =
+      measure_memory(network, narrow, options);  // first: what later trainers leave behind is no baseline
+  std::printf("training step, %s, batch %d, 1 thread; peer: %s\n", network.title.c_str(), options.batch,
+              peer_name.c_str());
   std::printf("%-12s %-7s %10s %10s %8s\n", "arithmetic", "tier", "ms/step", "peer ms", "peer/own");
   for (const Arithmetic& arithmetic : network.arithmetics) {
-    check_answers(network, arithmetic);
+    check_answers(network, arithmetic, options);
     for (const Isa isa : supported_isas()) {
       if (isa == Isa::ref) continue;  // the definition, not an implementation to time
       const Row row = measure(network, arithmetic, isa, peer.get(), options);
@@ -281,6 +290,7 @@ void run_case(const Case& network, const Options& options, nlohmann::ordered_jso
 void run(const Options& options) {
   set_thread_count(1);
   nlohmann::ordered_json result = {{"benchmark", "training step"},
+                                   {"batch", options.batch},
                                    {"threads", 1},
                                    {"peer", ""},
                                    {"rows", nlohmann::ordered_json::array()},

@@ -115,7 +115,7 @@ tree=$scratch/tree
 build=$scratch/build
 mkdir -p "$tree"
 # Only what is compiled; existing copies keep their times, so that a kept directory builds little.
-(cd "$root" && tar -cf - CMakeLists.txt VERSION bench cli cmake dyadic tests) | tar -xf - -C "$tree" || exit 1
+(cd "$root" && tar -cf - CMakeLists.txt VERSION bench cli dyadic tests) | tar -xf - -C "$tree" || exit 1
 
 launcher=()
 if command -v ccache > /dev/null; then
