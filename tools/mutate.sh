@@ -4,6 +4,7 @@
 # a mutation that no longer changes its file or tests that are red without it.
 #
 #   tools/mutate.sh [WORD]      only mutations whose line contains WORD, e.g. "codec.cc"
+#   tools/mutate.sh --check     builds nothing: only whether every mutation still changes its file
 #
 # Environment: CXX, JOBS (2), MUTATE_DIR (a directory to keep between runs; otherwise a temporary one is removed).
 set -u -o pipefail
@@ -43,7 +44,7 @@ dyadic/formats/table.cc ;; s/"float8_e4m3b11fnuz", 4, 3, 11,/"float8_e4m3b11fnuz
 dyadic/formats/describe.cc ;; s/format.has_zero ? 1 : 0)/1)/ ;; formats ;; FormatTable.*
 dyadic/kernels/avx2/update_short.cc ;; s/ - (kAway ? 0 : 1));/ - 1);/ ;; kernels ;; UpdateKernels.*
 dyadic/kernels/avx2/update_short.cc ;; s/columns + padding + add_words(within_)/columns + add_words(within_)/ ;; kernels ;; UpdateKernels.*
-dyadic/kernels/avx2/update_short.cc ;; s/add_lanes(zeros) - padding/add_lanes(zeros)/ ;; kernels ;; UpdateKernels.*
+dyadic/kernels/generic/lane_counts-inl.h ;; s/add_lanes(zeros) - padding/add_lanes(zeros)/ ;; kernels ;; UpdateKernels.*
 dyadic/kernels/avx2/update_short.cc ;; s/< 0.49) return;/< 49) return;/ ;; kernels ;; UpdateKernels.*
 dyadic/kernels/avx2/update_short.cc ;; s/0x1p52 + 0x1p15/0x1p52 + 0x1p14/ ;; kernels ;; UpdateKernels.*
 dyadic/kernels/avx2/update_rows.cc ;; s/_mm256_set1_pd(0x1p-14)/_mm256_set1_pd(0x1p-13)/ ;; kernels ;; UpdateKernels.*
@@ -106,6 +107,17 @@ TABLE
 }
 
 root=$(cd "$(dirname "$0")/.." && pwd)
+fields() { awk -F ' ;; ' -v OFS='\t' '{ print $1, $2, $3, $4 }'; }
+
+if [[ ${1:-} == --check ]]; then
+  stale=0
+  while IFS=$'\t' read -r file expression _; do
+    changed=$(sed "$expression" "$root/$file" | cmp -s - "$root/$file" || echo yes)
+    [[ -e $root/$file && -n $changed ]] || { stale=$((stale + 1)); echo "changes nothing: $file ;; $expression"; }
+  done < <(mutations | fields)
+  exit $((stale > 0))
+fi
+
 scratch=${MUTATE_DIR:-}
 if [[ -z $scratch ]]; then
   scratch=$(mktemp -d)
@@ -141,7 +153,7 @@ done
 
 survived=0
 for line in "${table[@]}"; do
-  IFS=$'\t' read -r file expression program filter < <(awk -F ' ;; ' -v OFS='\t' '{ print $1, $2, $3, $4 }' <<< "$line")
+  IFS=$'\t' read -r file expression program filter < <(fields <<< "$line")
   verdict=
   if ! run_tests "$program" "$filter" || ! grep -q 'PASSED  \] [1-9]' "$scratch/test.log"; then
     verdict="BROKEN    the tests are not green without the mutation, or there are none"
