@@ -1,10 +1,15 @@
 #include "dyadic/kernels/reduce.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <vector>
 
 namespace dyadic {
 namespace {
+
+/// Whole rows of about so many values at a time: they stay in the nearest cache.
+constexpr std::int64_t kPieceElements = 4096;
 
 template <typename Code>
 void add_rows(const Tensor& input, std::vector<std::int64_t>& sums) {
@@ -30,12 +35,18 @@ void add_rows_of_codes(const Tensor& input, std::vector<std::int64_t>& sums) {
 }
 
 RoundingCounts round_float_sums(const Tensor& input, Tensor& output, const RoundingRandom& random) {
-  const auto columns = static_cast<std::size_t>(output.size());
-  std::vector<float> values(static_cast<std::size_t>(input.size()));
-  dequantize(input.data(), input.size(), input.format(), values.data());
-  std::vector<float> sums(columns);  // fma(x, 1, sum) is x + sum rounded once
-  for (std::size_t first = 0; first < values.size(); first += columns) {
-    for (std::size_t j = 0; j < columns; ++j) sums[j] += values[first + j];
+  const std::int64_t columns = output.size();
+  const std::int64_t piece = std::max<std::int64_t>(1, kPieceElements / columns) * columns;
+  const std::int64_t bytes = code_bytes(code_type(input.format()));
+  std::vector<float> values(static_cast<std::size_t>(std::min(piece, input.size())));
+  std::vector<float> sums(static_cast<std::size_t>(columns));  // fma(x, 1, sum) is x + sum rounded once
+  for (std::int64_t first = 0; first < input.size(); first += piece) {
+    const std::int64_t length = std::min(piece, input.size() - first);
+    dequantize(static_cast<const std::byte*>(input.data()) + first * bytes, length, input.format(), values.data());
+    for (std::int64_t i = 0; i < length; i += columns) {
+      for (std::int64_t j = 0; j < columns; ++j)
+        sums[static_cast<std::size_t>(j)] += values[static_cast<std::size_t>(i + j)];
+    }
   }
   return round_sums(sums.data(), output.size(), nullptr, output.format(), output.data(), random);
 }

@@ -199,5 +199,25 @@ TEST(ColumnSums, AreExactForGridsAndOrderedForFloats) {
   EXPECT_EQ(values_of(sum)[0], 1);
 }
 
+// Many more values than fit into one piece, and rows longer than one.
+TEST(ColumnSums, AddFloatsInOrderHoweverManyThereAre) {
+  for (const std::string& format : {std::string("float32"), std::string("float16"), std::string("float8_e4m3fn")}) {
+    for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{3001, 7}, {5, 6000}}) {
+      Tensor in({rows, columns}, parse_format(format));
+      std::vector<float> expected(static_cast<std::size_t>(columns));
+      for (std::int64_t i = 0; i < in.size(); ++i) {
+        const double value = random_uniform({.seed = 6}, static_cast<std::uint64_t>(i)) - 0.25;
+        in.set_code(i, encode(in.format(), value).code);
+        expected[static_cast<std::size_t>(i % columns)] += static_cast<float>(decode(in.format(), in.code(i)));
+      }
+      Tensor out({columns}, parse_format("float32"));
+      round_column_sums(in, out, {});
+      for (std::int64_t j = 0; j < columns; ++j) {
+        ASSERT_EQ(out.codes<float>()[static_cast<std::size_t>(j)], expected[static_cast<std::size_t>(j)]) << format;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dyadic
