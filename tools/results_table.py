@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Tables of finished runs: results_table.py RUNS [--csv FILE]. Markdown on standard output, one row per recipe (mean and
+"""Tables of finished runs: results_table.py RUNS... [--csv FILE]. Markdown on standard output, one row per recipe (mean and
 sample deviation over seeds); --csv writes one row per run, checksums included, so that anybody can compare their own.
 
-RUNS is a folder with run directories anywhere below it. Standard library only.
+RUNS are folders with run directories anywhere below them. Where recipes of one title differ, in a format say, each has a
+row of its own that says what differs. Standard library only.
 """
 import argparse
 import csv
@@ -16,13 +17,47 @@ COLUMNS = ["recipe", "epochs", "seed", "test_error_at_best_validation", "best_ep
            "checkpoint_sha256", "bytes_per_parameter", "checkpoint_bits_per_parameter", "samples_per_second", "isa",
            "threads", "version"]
 
+# Settings that change no number of a run, or that have columns of their own.
+IGNORED = {"seed", "train.epochs", "train.checkpoint_every", "train.keep_checkpoints"}
 
-def read_runs(folder):
-    runs = []
-    for summary_path in sorted(folder.rglob("summary.json")):
+
+def settings(table, prefix=""):
+    """The recipe's keys, dotted, and their values as text."""
+    found = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            found |= settings(value, f"{prefix}{key}.")
+        elif prefix + key not in IGNORED:
+            found[prefix + key] = str(value)
+    return found
+
+
+def name_differences(runs, recipes):
+    """Adds to the name of each run the settings in which the recipes of its title are not all alike. Of settings that
+    always change together, as the roles of `formats.default` do, one speaks for all."""
+    by_title = defaultdict(list)
+    for run, recipe in zip(runs, recipes):
+        by_title[run["recipe"]].append((run, recipe))
+    for group in by_title.values():
+        together = defaultdict(list)
+        for key in sorted({key for _, recipe in group for key in recipe}):
+            together[tuple(recipe.get(key, "unset") for _, recipe in group)].append(key)
+        for values, keys in together.items():
+            if len(set(values)) == 1:
+                continue
+            key = "formats.weight" if "formats.weight" in keys else keys[0]
+            for (run, _), value in zip(group, values):
+                run["recipe"] += f"; {key} {value}"
+
+
+def read_runs(folders):
+    runs, recipes = [], []
+    for summary_path in sorted({path for folder in folders for path in folder.rglob("summary.json")}):
         recipe = tomllib.loads(summary_path.with_name("recipe.toml").read_text())
         summary = json.loads(summary_path.read_text())
         runs.append({"recipe": recipe["title"], "seed": recipe["seed"], **{c: summary.get(c) for c in COLUMNS if c in summary}})
+        recipes.append(settings(recipe))
+    name_differences(runs, recipes)
     return sorted(runs, key=lambda run: (run["recipe"], run["epochs"], run["seed"]))
 
 
@@ -46,7 +81,7 @@ def print_table(runs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--csv", type=Path)
     arguments = parser.parse_args()
     runs = read_runs(arguments.runs)
