@@ -6,6 +6,7 @@
 
 #include "dyadic/data/find_files.h"
 #include "dyadic/data/idx.h"
+#include "dyadic/data/make_folder.h"
 
 namespace dyadic {
 
@@ -38,7 +39,9 @@ DataSet load_or_generate_idx(const DataSetRow& row, const std::string& directory
 }
 
 void make_idx(const DataSetRow& row, const MakeRequest& request) {
-  write_idx(row.generate(request.seed), request.folder);
+  const DataSet set = row.generate(request.seed);
+  const bool was_there = make_folder(request.folder, [&](const std::string& folder) { write_idx(set, folder); });
+  if (was_there && request.note) request.note(kKept);
 }
 
 std::vector<std::vector<std::uint8_t>> idx_contents(const DataSet& set) {

@@ -10,6 +10,7 @@
 #include "dyadic/data/cifar.h"
 #include "dyadic/data/digit_pen.h"
 #include "dyadic/data/find_files.h"
+#include "dyadic/data/make_folder.h"
 #include "dyadic/data/random_draw.h"
 
 namespace dyadic {
@@ -212,7 +213,9 @@ DataSet load_or_generate_scenes(const DataSetRow& row, const std::string& direct
 }
 
 void make_scenes(const DataSetRow& row, const MakeRequest& request) {
-  write_cifar(row.generate(request.seed), request.folder);
+  const DataSet set = row.generate(request.seed);
+  const bool was_there = make_folder(request.folder, [&](const std::string& folder) { write_cifar(set, folder); });
+  if (was_there && request.note) request.note(kKept);
 }
 
 }  // namespace dyadic

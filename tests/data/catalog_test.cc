@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "dyadic/base/error.h"
 #include "dyadic/data/digits.h"
@@ -15,6 +16,7 @@ namespace {
 
 using test::message_of;
 using ::testing::HasSubstr;
+namespace fs = std::filesystem;
 
 const DataListing& listing(const std::vector<DataListing>& all, const std::string& name) {
   return *std::find_if(all.begin(), all.end(), [&](const DataListing& one) { return one.name == name; });
@@ -49,6 +51,11 @@ TEST(Catalog, MakesGeneratedSetsAndChecksThem) {
   EXPECT_TRUE(check.counts_match);
   EXPECT_FALSE(check.ok);  // well-formed, but of another seed than the table's
   EXPECT_FALSE(check.files[0].published);
+  // Another seed does not overwrite them.
+  EXPECT_THAT(message_of<UsageError>([&] { make_data("digits", folder.path(), kDigitSeed); }),
+              HasSubstr("holds something else: remove it"));
+  EXPECT_EQ(check_data("digits", folder.path()).fingerprint, check.fingerprint);
+  fs::remove_all(folder / "digits");
   make_data("digits", folder.path(), kDigitSeed);
   check = check_data("digits", folder.path());
   EXPECT_TRUE(check.ok);
