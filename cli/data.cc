@@ -107,9 +107,12 @@ ExitCode check(const Arguments& arguments) {
                histogram_json(result.test_histogram));
   }
   if (!result.ok) {
-    throw FileFormatError(fmt::format("{}: readable, but not the published data set {}{}", result.origin,
-                                      arguments.positionals[1],
-                                      result.counts_match ? "" : ": another number of examples"));
+    throw FileFormatError(fmt::format("{}: readable, but not the {} data set {}{}", result.origin,
+                                      result.is_generated ? "default" : "published", arguments.positionals[1],
+                                      !result.counts_match ? ": another number of examples"
+                                      : result.is_generated
+                                          ? fmt::format(": of another seed than {}, or changed", kDigitSeed)
+                                          : ""));
   }
   return ExitCode::done;
 }

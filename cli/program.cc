@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -82,10 +83,11 @@ int report(const std::string& message, ExitCode code) {
 }  // namespace
 
 int run_program(const std::vector<std::string>& arguments) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond `ulimit -f` is a failed write like any other
   try {
     return static_cast<int>(dispatch(arguments));
   } catch (const std::bad_alloc&) {
-    return report("out of memory", ExitCode::internal);
+    return report("out of memory: smaller layers, pictures or batches (train.batch) take less", ExitCode::internal);
   } catch (const std::exception& error) {
     const ExitCode code = exit_code_of(error);
     const char* prefix = code == ExitCode::internal ? "internal error: " : "";

@@ -33,8 +33,11 @@ SplitRanges split_ranges(const Split& split, const ImageSet& set) {
                     split.train, split.valid));
   }
   if (split.train > set.count() || split.valid > set.count() - split.train) {
-    throw UsageError(fmt::format("data.split: train = {} and valid = {} need more than the {} examples of {}",
-                                 split.train, split.valid, set.count(), set.name));
+    const std::int64_t valid = std::min(split.valid, set.count() / 10);
+    throw UsageError(fmt::format(
+        "data.split: train = {} and valid = {} need more than the {} examples of {}; they would do for --set "
+        "data.split.train={} --set data.split.valid={}",
+        split.train, split.valid, set.count(), set.name, set.count() - valid, valid));
   }
   return {{0, split.train}, {split.train, split.train + split.valid}};
 }

@@ -126,6 +126,7 @@ DataCheck check_data(const std::string& name, const std::string& directory) {
   check.train_histogram = label_histogram(set.train);
   check.test_histogram = label_histogram(set.test);
   check.fingerprint = set.fingerprint;
+  check.is_generated = row.generate != nullptr;
   check.counts_match = has_published_counts(row, set.train.count(), set.test.count());
   if (row.contents != nullptr) {
     const auto contents = row.contents(set);

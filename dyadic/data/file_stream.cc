@@ -134,6 +134,9 @@ struct FileStream::State {
         fail(std::string("damaged gzip data (") + (inflater.msg != nullptr ? inflater.msg : "no details") + ")");
       }
     }
+    if (done < out.size() && (begin < end || fill())) {
+      fail("trailing bytes after the gzip member, expected the end of the file (only one member is read)");
+    }
     return done;
   }
 

@@ -45,6 +45,10 @@ std::map<std::string, std::string> metadata_of(const DataSetRow& row, const Prep
           {"source_fingerprint", source_fingerprint}};
 }
 
+std::string how_to_make_again(const DataSetRow& row) {
+  return fmt::format("make it again with `dyadic data make {}`", row.name);
+}
+
 /// Throws FileFormatError unless the file is of this set and definition.
 void check_metadata(const SafetensorsView& view, const DataSetRow& row, const Preparation& preparation,
                     const std::string& path) {
@@ -52,8 +56,16 @@ void check_metadata(const SafetensorsView& view, const DataSetRow& row, const Pr
     const auto found = view.metadata.find(key);
     const std::string text = found == view.metadata.end() ? "nothing" : found->second;
     if (text == value || (key == "source_fingerprint" && found != view.metadata.end())) continue;
-    throw FileFormatError(fmt::format("{}: {} is \"{}\", expected \"{}\": make it again with `dyadic data make {}`",
-                                      path, key, text, value, row.name));
+    throw FileFormatError(
+        fmt::format("{}: {} is \"{}\", expected \"{}\": {}", path, key, text, value, how_to_make_again(row)));
+  }
+}
+
+SafetensorsView view_or_explain(const DataSetRow& row, const MappedFile& file) {
+  try {
+    return view_safetensors(file.bytes(), file.path());
+  } catch (const FileFormatError& error) {
+    throw FileFormatError(fmt::format("{}; {}", error.what(), how_to_make_again(row)));
   }
 }
 
@@ -155,10 +167,17 @@ void make_from(const DataSetRow& row, const Preparation& preparation, const Make
   // What is missing is found before a folder is made, and that it cannot be written before minutes are spent.
   const DataSetRow& source = data_set_row(row.source);
   static_cast<void>(source.find(source, request.data));
+  const bool was_there = is_present(request.folder);
   make_directories(request.folder);
   if (::access(request.folder.c_str(), W_OK) != 0) throw IoError(system_error_text(request.folder, "write"));
   note(fmt::format("reading {}", row.source));
-  write_prepared(row, preparation, load_dataset(row.source, request.data), request.folder, note);
+  try {
+    write_prepared(row, preparation, load_dataset(row.source, request.data), request.folder, note);
+  } catch (...) {
+    std::error_code not_empty;  // no folder that holds anything is removed
+    if (!was_there) fs::remove(request.folder, not_empty);
+    throw;
+  }
 }
 
 }  // namespace
@@ -166,16 +185,16 @@ void make_from(const DataSetRow& row, const Preparation& preparation, const Make
 std::vector<std::string> find_prepared(const DataSetRow& row, const std::string& directory) {
   const std::string path = file_of(row, (fs::path(directory) / row.name).string());
   if (is_present(path)) return {path};
-  throw MissingInputError(
-      fmt::format("{}: {} is not there: make it once with `dyadic data make {} --data DIR --out {}`, DIR the directory "
-                  "of {}, which `dyadic data get {} --data DIR` fetches",
-                  row.name, path, row.name, directory, row.source, row.source));
+  throw MissingInputError(fmt::format(
+      "{}: {} is not there: make it once with `dyadic data make {} --data DIR --out {}`, DIR the directory "
+      "of {}, which `dyadic data get {} --data DIR` fetches; the task SCENES trains on generated images instead",
+      row.name, path, row.name, directory, row.source, row.source));
 }
 
 DataSet load_prepared(const DataSetRow& row, const Preparation& preparation, const std::string& directory) {
   const std::string path = find_prepared(row, directory).front();
   const auto file = std::make_shared<const MappedFile>(path);
-  const SafetensorsView view = view_safetensors(file->bytes(), path);
+  const SafetensorsView view = view_or_explain(row, *file);
   check_metadata(view, row, preparation, path);
   DataSet set;
   set.name = row.name;
@@ -193,7 +212,9 @@ void write_prepared(const DataSetRow& row, const Preparation& preparation, const
   remove_temporaries(folder);
   const std::string path = file_of(row, folder);
   if (is_made(row, preparation, path, source.fingerprint)) return note("there already, made from the same data: kept");
-  note(fmt::format("fitting to {} images, which may take minutes", source.train.count()));
+  if (preparation.fit != fit_nothing) {
+    note(fmt::format("fitting to {} images, which may take minutes", source.train.count()));
+  }
   const Transform transform = preparation.fit(source.train);
   const std::array<std::pair<const ImageSet*, std::string>, 2> parts = {
       {{&source.train, "train"}, {&source.test, "test"}}};

@@ -1,5 +1,6 @@
 // Help, version, and every wrong command line: one line on stderr and the right exit code.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -171,6 +172,21 @@ TEST(Usage, AFullStandardOutputIsAnIoError) {
   const Result result = run_into("/dev/full", {"info"}, directory.path());
   EXPECT_EQ(result.code, 74);
   EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
+}
+
+// `ulimit -f` sends SIGXFSZ, which ends a program that does not expect it.
+TEST(Usage, AFileBeyondTheLimitOfSizeIsAnIoError) {
+  const TemporaryDirectory directory;
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  rlimit small = limit;
+  small.rlim_cur = 1 << 20;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Result result = run({"data", "make", "digits", "--data", directory.path()}, directory.path());
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  EXPECT_EQ(result.code, 74);
+  EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
 
 }  // namespace

@@ -74,7 +74,8 @@ TEST(SplitRanges, RefusesMoreThanThereIs) {
   EXPECT_EQ(test::message_of<UsageError>([&] {
               split_ranges({8, 3}, set);
             }),
-            "data.split: train = 8 and valid = 3 need more than the 10 examples of ten");
+            "data.split: train = 8 and valid = 3 need more than the 10 examples of ten; they would do for "
+            "--set data.split.train=9 --set data.split.valid=1");
   constexpr std::int64_t kHuge = std::int64_t{1} << 62;
   EXPECT_THROW(split_ranges({11, 0}, set), UsageError);
   EXPECT_THROW(split_ranges({0, 3}, set), UsageError);

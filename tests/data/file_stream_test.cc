@@ -72,6 +72,18 @@ TEST(XzStream, NeverTakesAFlippedBitForContent) {
   }
 }
 
+// gunzip would read on; that the file is truncated would be false.
+TEST(GzipStream, SaysThatASecondMemberIsNotRead) {
+  Bytes packed = test::gzipped({1, 2, 3});
+  const Bytes second = test::gzipped({4, 5, 6});
+  packed.insert(packed.end(), second.begin(), second.end());
+  for (const std::size_t count : {3U, 6U}) {
+    EXPECT_THAT(message_of<FileFormatError>([&] { read_all(packed, count); }),
+                HasSubstr("trailing bytes after the gzip member"))
+        << count;
+  }
+}
+
 TEST(XzStream, RefusesSurplusAndTrailingBytes) {
   EXPECT_THAT(message_of<FileFormatError>([] {
                 read_all(test::xz_packed({1, 2, 3}), 2);

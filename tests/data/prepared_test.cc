@@ -121,7 +121,9 @@ TEST_F(Prepared, IsRefusedWithAnyByteChangedAndMadeAgain) {
   }
   for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{100}, whole.size() - 1}) {
     test::write_bytes(file_, Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-    EXPECT_THROW(load_prepared(row_, kHalves, folder_.path()), FileFormatError) << size;
+    EXPECT_THAT(message_of<FileFormatError>([&] { load_prepared(row_, kHalves, folder_.path()); }),
+                HasSubstr("make it again with `dyadic data make cifar10-whitened`"))
+        << size;
   }
   write_prepared(row_, kHalves, small, place_);
   EXPECT_EQ(test::read_bytes(file_), whole);
