@@ -112,8 +112,7 @@ fields() { awk -F ' ;; ' -v OFS='\t' '{ print $1, $2, $3, $4 }'; }
 if [[ ${1:-} == --check ]]; then
   stale=0
   while IFS=$'\t' read -r file expression _; do
-    changed=$(sed "$expression" "$root/$file" | cmp -s - "$root/$file" || echo yes)
-    [[ -e $root/$file && -n $changed ]] || { stale=$((stale + 1)); echo "changes nothing: $file ;; $expression"; }
+    mutant=$(sed "$expression" "$root/$file") && [[ $mutant != "$(cat "$root/$file")" ]] || { stale=$((stale + 1)); echo "changes nothing: $file ;; $expression"; }
   done < <(mutations | fields)
   exit $((stale > 0))
 fi
@@ -142,6 +141,7 @@ build_program() { ninja -C "$build" -j "${JOBS:-2}" "test_$1" > "$scratch/build.
 run_tests() { timeout 300 "$build/tests/test_$1" "--gtest_filter=$2" --gtest_brief=1 > "$scratch/test.log" 2>&1; }
 
 mapfile -t table < <(mutations | grep -F -- "${1:-}")
+((${#table[@]} > 0)) || { echo "no mutation contains '$1'"; exit 1; }
 declare -A programs=()
 for line in "${table[@]}"; do
   program=$(awk -F ' ;; ' '{ print $3 }' <<< "$line")

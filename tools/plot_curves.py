@@ -6,6 +6,7 @@ RUN is a run directory, finished or not; of its metrics.jsonl the epochs of trai
 """
 import argparse
 import csv
+import html
 import json
 import math
 import sys
@@ -64,6 +65,7 @@ def draw(curves: list[Curve], title: str) -> str:
     def y(error: float) -> float:
         return TOP + (end_y - TOP) * math.log(high / max(error, low)) / math.log(high / low)
 
+    title = html.escape(title)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
            f'font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="{title}">',
            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
@@ -86,7 +88,7 @@ def draw(curves: list[Curve], title: str) -> str:
         out += [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"{dashes}/>',
                 f'<line x1="{end_x + 12}" y1="{legend}" x2="{end_x + 36}" y2="{legend}" stroke="{colour}" '
                 f'stroke-width="1.8"{dashes}/>',
-                f'<text x="{end_x + 42}" y="{legend + 4}" fill="#1c1917">{curve.label}: '
+                f'<text x="{end_x + 42}" y="{legend + 4}" fill="#1c1917">{html.escape(curve.label)}: '
                 f'{curve.points()[-1][1]:.2f}</text>']
     return "\n".join([*out, "</svg>"]) + "\n"
 

@@ -59,6 +59,7 @@ constexpr Rational kNormalFarTail = {
 }  // namespace
 
 double exp64(double x) {
+  if (std::isnan(x)) return x;  // no integer below could hold it
   if (x < -708.0) return 0.0;
   const double n = std::nearbyint(x * kLog2E);
   const double r = (x - n * kLn2High) - n * kLn2Low;

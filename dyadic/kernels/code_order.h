@@ -93,8 +93,8 @@ Code zero_code(const Format& format) {
 /// The positive code where a clipped straight-through estimator stops gradients; beyond it, infinity and NaN, too.
 inline std::int64_t limit_code(const Format& format) {
   if (format.is_grid()) return format.max_code;
-  if (code_type(format) != CodeType::f32) return max_finite_code(format);
-  return format.has_range() ? std::int64_t{clamp_code(format)} : 0x7F7FFFFF;
+  if (format.has_range()) return clamp_code(format);
+  return code_type(format) == CodeType::f32 ? 0x7F7FFFFF : std::int64_t{max_finite_code(format)};
 }
 
 /// Which ordered codes of the format let gradients pass: all, or with `clipped` those between its limits.

@@ -54,7 +54,7 @@ void route_groups(const Code* __restrict z, const Gradient* __restrict d_y, std:
     const Gradient gradient = d_y[u];
     auto open = static_cast<Gradient>(passes(best) ? ~Gradient{0} : Gradient{0});
     for_pieces<kPieces>(pieces, [&](std::int64_t p) {
-      const auto mask = static_cast<Gradient>((order(group[p]) == best ? ~Gradient{0} : Gradient{0}) & open);
+      const auto mask = static_cast<Gradient>((order.equals(group[p], best) ? ~Gradient{0} : Gradient{0}) & open);
       open = static_cast<Gradient>(open & ~(mask & first_only));
       to[p] = static_cast<Gradient>((gradient & mask) | (zero & ~mask));
     });

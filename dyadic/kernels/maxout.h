@@ -13,7 +13,8 @@ enum class Ties { all, first };
 /// never wins.
 void maxout_select(const Tensor& z, std::int64_t pieces, Tensor& y);
 
-/// routed[i, u*pieces + p] = d_y[i, u] where z is the maximum of its group, else zero; in d_y's format.
+/// routed[i, u*pieces + p] = d_y[i, u] where z is the maximum of its group, else zero; in d_y's format. A group of NaNs
+/// has no maximum.
 /// With `clipped`, nothing where z's code is at the limit of its format.
 void maxout_route(const Tensor& z, const Tensor& d_y, std::int64_t pieces, Ties ties, bool clipped, Tensor& routed);
 

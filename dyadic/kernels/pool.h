@@ -44,7 +44,8 @@ void max_pool_select(const Tensor& z, const PoolShape& shape, Tensor& y);
 /// Tiles of [N*H*W, C]: what the windows send back to each input element, d_y [N, OH, OW, C]. A window sends its
 /// gradient to every element equal to its maximum (Ties::all) or to the first (Ties::first); a window of NaNs alone
 /// sends nothing. Where d_y is a grid of dyadic step the sums are integers in units of its step: int32 if that is
-/// certain to hold them, else int64. Other formats: float32 additions in increasing (oh, ow), from +0. Throws ShapeError.
+/// certain to hold them, else int64. Other formats: float32 additions in increasing (oh, ow), from +0. Throws
+/// ShapeError.
 void max_pool_route(const Tensor& z, const Tensor& d_y, const PoolShape& shape, Ties ties, SumConsumer consume,
                     void* context);
 

@@ -1,6 +1,6 @@
 // Rounding kernels: values or sums in, codes out, with the counts that range controllers and reports need taken in the
 // same pass. This is one of the two places where numbers change (the other is an epilogue, which calls round_sums).
-// All functions: same bits on every tier and for any number of threads; source numerics.md sections 2, 3 and 7.
+// All functions: same bits on every tier and for any number of threads; source docs/numerics.md.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,7 @@ RoundingCounts requantize(const void* from_codes, const Format& from, std::int64
 /// Counts stored codes without changing them (master weights before a step; tensors after a dropout mask).
 RoundingCounts count_codes(const void* codes, std::int64_t n, const Format& format);
 
-/// A bias row made ready for sums whose unit is 2^exponent: see prepare_bias in epilogue.h.
+/// A bias row made ready for sums whose unit is 2^exponent: see PreparedBias in epilogue.h.
 struct BiasRow {
   const std::int64_t* steps = nullptr;  // bias = steps[i] * 2^exponent
   int exponent = 0;

@@ -12,7 +12,7 @@ RoundingRandom Pass::rounding(const RoundingPoint& point, const Tensor& tensor) 
 
 void Pass::count(RoundingPoint& point, const RoundingCounts& counts, bool counted) const {
   if (training && (counted || counts.nonfinite > 0)) {
-    plan->count(point, counts);
+    plan->count(point, counts, counted);
   } else if (counts.nonfinite > 0 && !plan->count_nonfinite) {
     throw NonFiniteError(plan->describe(point) + ": " + std::to_string(counts.nonfinite) + " of " +
                          std::to_string(counts.elements) + " values are not finite in evaluation");

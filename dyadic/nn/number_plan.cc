@@ -66,8 +66,9 @@ void NumberPlan::refresh_formats() {
   }
 }
 
-void NumberPlan::count(RoundingPoint& point, const RoundingCounts& counts) {
-  point.epoch += counts;
+void NumberPlan::count(RoundingPoint& point, const RoundingCounts& counts, bool counted) {
+  if (counted) point.epoch += counts;
+  else point.epoch.nonfinite += counts.nonfinite;
   if (counts.nonfinite > 0) {
     nonfinite += counts.nonfinite;
     if (!count_nonfinite) {
@@ -76,7 +77,7 @@ void NumberPlan::count(RoundingPoint& point, const RoundingCounts& counts) {
           " values are not finite; lower the learning rate or widen the format (--on-nonfinite=count goes on)");
     }
   }
-  if (point.group < 0) return;
+  if (!counted || point.group < 0) return;
   RangeGroup& group = groups_[static_cast<std::size_t>(point.group)];
   group.elements += counts.elements;
   group.largest += spec_.measure == "true" ? counts.overflowed : counts.largest;

@@ -65,7 +65,7 @@ class NumberPlan {
 
   /// Adds what one training rounding saw, to the report and to the point's range group. Throws NonFiniteError naming
   /// the point if `counts` holds non-finite values, unless count_nonfinite.
-  void count(RoundingPoint& point, const RoundingCounts& counts);
+  void count(RoundingPoint& point, const RoundingCounts& counts, bool counted = true);
 
   /// After each training batch: moves the ranges every update_every batches. Returns warnings.
   std::vector<std::string> end_batch();

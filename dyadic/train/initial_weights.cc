@@ -18,7 +18,8 @@ SafetensorsFile extract_weights(const SafetensorsFile& checkpoint, const std::st
   return weights;
 }
 
-void load_initial_weights(const SafetensorsFile& weights, const std::string& path, Network& network) {
+void load_initial_weights(const SafetensorsFile& weights, const std::string& path, std::uint64_t seed,
+                          Network& network) {
   for (Parameter* parameter : network.parameters()) {
     const std::string name = parameter->name + std::string(kMasterSuffix);
     if (weights.find(name) == nullptr) throw UsageError(path + ": holds no " + name + ", which the network needs");
@@ -32,7 +33,8 @@ void load_initial_weights(const SafetensorsFile& weights, const std::string& pat
       throw NonFiniteError(path + ": " + name + ": " + std::to_string(counts.nonfinite) + " of " +
                            std::to_string(counts.elements) + " values are not finite; start from another checkpoint");
     }
-    requantize(stored.data(), stored.format(), stored.size(), parameter->master.format(), parameter->master.data(), {});
+    requantize(stored.data(), stored.format(), stored.size(), parameter->master.format(), parameter->master.data(),
+               {.stream = {seed, 0, parameter->master_point->stream()}});
   }
 }
 

@@ -10,8 +10,10 @@ namespace dyadic {
 /// can be resumed from step 0 without the run it came from.
 SafetensorsFile extract_weights(const SafetensorsFile& checkpoint, const std::string& path);
 
-/// Rounds the stored masters once into the network's masters. Throws UsageError naming `path` and a parameter that is
-/// missing or has another shape, NonFiniteError for one that holds NaN.
-void load_initial_weights(const SafetensorsFile& weights, const std::string& path, Network& network);
+/// Rounds the stored masters once into the network's masters, stochastically with the words of the master's role in
+/// step 0 of the run with this seed. Throws UsageError naming `path` and a parameter that is missing or has another
+/// shape, NonFiniteError for one that holds NaN.
+void load_initial_weights(const SafetensorsFile& weights, const std::string& path, std::uint64_t seed,
+                          Network& network);
 
 }  // namespace dyadic

@@ -24,7 +24,8 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-/// Fewer range decisions than this in the initialisation leave ranges far from where they should be (numerics.md 7).
+/// Fewer range decisions than this in the initialisation leave ranges far from where they should be (docs/numerics.md,
+/// Dynamic fixed point).
 constexpr std::int64_t kFewRangeUpdates = 10;
 
 /// A run being worked on by this process: directory, data, trainer, metrics.
@@ -211,7 +212,7 @@ SafetensorsFile starting_weights(const Recipe& recipe, const std::string& init_f
   check_checkpoint_version(source, init_from);
   SafetensorsFile weights = extract_weights(source, init_from);
   Network probe(recipe, 10);
-  load_initial_weights(weights, init_from, probe);
+  load_initial_weights(weights, init_from, recipe.seed, probe);
   return weights;
 }
 

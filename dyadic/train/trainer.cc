@@ -66,7 +66,7 @@ Trainer::Trainer(const Recipe& recipe, const DataSet& data, const SafetensorsFil
 
 void Trainer::begin_parameters(bool keep_updates) {
   network_.initialise(recipe_.seed, keep_updates);
-  if (initial_ != nullptr) load_initial_weights(*initial_, "initial weights", network_);
+  if (initial_ != nullptr) load_initial_weights(*initial_, "initial weights", recipe_.seed, network_);
 }
 
 std::int64_t Trainer::batches_per_epoch() const { return split_.train.count() / recipe_.train.batch; }

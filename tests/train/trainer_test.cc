@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "dyadic/base/error.h"
+#include "dyadic/base/philox.h"
+#include "dyadic/formats/codec.h"
 #include "dyadic/io/stored_tensor.h"
 #include "dyadic/train/checkpoint.h"
 #include "dyadic/train/initial_weights.h"
@@ -120,6 +122,29 @@ TEST(Trainer, StartsFromAnotherRunsWeights) {
   EXPECT_THROW(Trainer(wider, few_digits(), &weights), UsageError);
 }
 
+// Each tensor draws its own words, those of its masters in step 0, and another seed other ones.
+TEST(Trainer, RoundsAnotherRunsWeightsWithTheRandomBitsOfTheirRole) {
+  Trainer source(small_task({"FLP"}), few_digits(), nullptr);
+  train_epochs(source, 1);
+  const SafetensorsFile weights = extract_weights(make_checkpoint(source), "source");
+  for (const std::uint64_t seed : {3U, 4U}) {
+    Recipe recipe = small_task({"FXP", "5", "9", "9"}, {"formats.weight_master=q6.4s:sat:sr"});
+    recipe.seed = seed;
+    Trainer target(recipe, few_digits(), &weights);
+    for (std::size_t p = 0; p < source.network().parameters().size(); ++p) {
+      const Parameter& to = *target.network().parameters()[p];
+      if (!to.name.ends_with(".weight")) continue;
+      const auto from = source.network().parameters()[p]->master.codes<float>();
+      const RandomStream stream = {.seed = seed, .step = 0, .stream = to.master_point->stream()};
+      for (std::int64_t i = 0; i < to.master.size(); ++i) {
+        const std::uint32_t word = random_bits(stream, static_cast<std::uint64_t>(i), 32);
+        ASSERT_EQ(to.master.code(i), encode(to.master.format(), from[static_cast<std::size_t>(i)], word).code)
+            << to.name << " " << i;
+      }
+    }
+  }
+}
+
 class Checkpoint : public testing::Test {
  protected:
   Checkpoint() : trainer(small_task({"DFXP", "5", "9", "11", "1", "0.001", "1"}), few_digits(), nullptr) {
@@ -184,7 +209,7 @@ TEST(InitialWeights, ThatAreNotFiniteAreRefusedWhateverTheFormat) {
     weights.tensors[0].bytes[3] = high;
     for (const std::vector<std::string>& words : {std::vector<std::string>{"FLP"}, {"FXP", "5", "9", "11"}}) {
       Network network(small_task(words), 10);
-      EXPECT_THROW(load_initial_weights(weights, "a.safetensors", network), NonFiniteError) << words[0];
+      EXPECT_THROW(load_initial_weights(weights, "a.safetensors", 1, network), NonFiniteError) << words[0];
     }
   }
 }
