@@ -112,7 +112,9 @@ fields() { awk -F ' ;; ' -v OFS='\t' '{ print $1, $2, $3, $4 }'; }
 if [[ ${1:-} == --check ]]; then
   stale=0
   while IFS=$'\t' read -r file expression _; do
-    mutant=$(sed "$expression" "$root/$file") && [[ $mutant != "$(cat "$root/$file")" ]] || { stale=$((stale + 1)); echo "changes nothing: $file ;; $expression"; }
+    if mutant=$(sed "$expression" "$root/$file") && [[ $mutant != "$(cat "$root/$file")" ]]; then continue; fi
+    stale=$((stale + 1))
+    echo "changes nothing: $file ;; $expression"
   done < <(mutations | fields)
   exit $((stale > 0))
 fi
