@@ -197,7 +197,7 @@ Options parse_options(int argc, char** argv) {
     else if (word == "--batch" && i + 1 < argc) options.batch = std::atoi(argv[++i]);
     else throw UsageError("bench_training [--quick] [--json FILE] [--python PYTHON] [--network NAME] [--batch N]");
   }
-  if (options.batch < 1 || options.batch > 1000) throw UsageError("--batch takes 1 to 1000");  // of 1000 examples
+  if (options.batch < 1 || options.batch > 1000) throw UsageError("--batch takes 1 to 1000");
   return options;
 }
 
@@ -273,8 +273,8 @@ void run_case(const Case& network, const Options& options, nlohmann::ordered_jso
   }
   const double peer_peak = peer ? peer->ask(0) : 0;
   std::printf(
-      "memory of a step in %s, MiB: %.1f above the process (codes between layers %.1f, parameters %.1f, masks and "
-      "copies %.1f, accumulators and packed operands %.1f); peer %.1f above its process; own/peer %.2f\n\n",
+      "memory of a step in %s, MiB: %.1f above the process (codes between layers %.1f, parameters %.1f, masks, "
+      "copies, selections %.1f, accumulators and packed operands %.1f); peer %.1f above its process; own/peer %.2f\n\n",
       narrow.name.c_str(), memory.peak, memory.codes, memory.parameters, memory.layers, memory.products, peer_peak,
       peer_peak > 0 ? memory.peak / peer_peak : 0);
   result["memory"].push_back({{"network", network.name},

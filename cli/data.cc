@@ -107,12 +107,9 @@ ExitCode check(const Arguments& arguments) {
                histogram_json(result.test_histogram));
   }
   if (!result.ok) {
-    throw FileFormatError(fmt::format("{}: readable, but not the {} data set {}{}", result.origin,
-                                      result.is_generated ? "default" : "published", arguments.positionals[1],
-                                      !result.counts_match ? ": another number of examples"
-                                      : result.is_generated
-                                          ? fmt::format(": of another seed than {}, or changed", kDigitSeed)
-                                          : ""));
+    const std::string which = result.is_generated ? fmt::format("that of seed {}", kDefaultSeed) : "the published one";
+    throw FileFormatError(fmt::format("{}: a readable set {}, but not {}{}", result.origin, arguments.positionals[1],
+                                      which, result.counts_match ? "" : ": another number of examples"));
   }
   return ExitCode::done;
 }

@@ -101,6 +101,19 @@ dyadic/nn/layer_table.cc ;; s/.counts_d_input = !follows_mask(context, context.i
 dyadic/nn/layer_table.cc ;; s/.counted = {.output = is_last_of_node(context, next_index)/.counted = {.output = true/ ;; nn ;; RangeOfANode.*
 dyadic/nn/layer_table.cc ;; s/window \* shape.outputs)/shape.outputs)/ ;; nn ;; ConvolutionNetwork.Draws*
 dyadic/nn/pool.cc ;; s/pass.first_example \* shape.out_height() \* shape.out_width()/0/ ;; nn ;; ConvolutionNetwork.Batches*
+dyadic/train/initial_weights.cc ;; s/{.stream = {seed, 0, parameter->master_point->stream()}}/{}/ ;; train ;; Trainer.RoundsAnother*
+dyadic/nn/number_plan.cc ;; s/!counted || point.group < 0/point.group < 0/ ;; nn ;; RangeController.*
+dyadic/kernels/code_order.h ;; s/if (format.has_range()) return clamp_code(format);// ;; kernels ;; Relu.*
+dyadic/kernels/code_order.h ;; s/if (format.has_range()) return clamp_code(format);// ;; kernels ;; Maxout.*
+dyadic/base/math.cc ;; s/values\[n - 1\] + 0.0/values[n - 1]/ ;; base ;; TreeSum.*
+dyadic/kernels/pool.cc ;; s/is_padded \&\& c < count/false/ ;; kernels ;; AveragePool.*
+dyadic/kernels/reduce.cc ;; s/input.data()) + first \* bytes/input.data())/ ;; kernels ;; ColumnSums.*
+dyadic/data/make_folder.cc ;; s/!std::ranges::equal(bytes.bytes(), bytes_there.bytes())/false/ ;; data ;; MakeFolder.*
+dyadic/data/make_folder.cc ;; s/ || count(one) != count(other)// ;; data ;; MakeFolder.*
+dyadic/data/make_folder.cc ;; s/if (file.try_lock()) fs::remove_all/fs::remove_all/ ;; data ;; MakeFolder.*
+dyadic/data/file_stream.cc ;; s/if (done < out.size() \&\& (begin < end || fill()))/if (false)/ ;; data ;; GzipStream.*
+dyadic/data/file_stream.cc ;; s/if (done < out.size() \&\& (begin < end || fill()))/if (false)/ ;; data ;; XzStream.*
+dyadic/data/prepared.cc ;; s/"{}; {}", error.what(), how_to_make_again(row)/"{}", error.what()/ ;; data ;; Prepared.*
 dyadic/train/trainer.cc ;; s/recipe_.seed, progress_.step, point.stream()/recipe_.seed, 0, point.stream()/ ;; train ;; Stages.*
 dyadic/train/trainer.cc ;; s/written.range = format.range;/;/ ;; train ;; Stages.*
 TABLE

@@ -13,7 +13,7 @@ import tomllib
 from collections import defaultdict
 from pathlib import Path
 
-COLUMNS = ["recipe", "epochs", "seed", "test_error_at_best_validation", "best_epoch", "test_error", "validation_error",
+COLUMNS = ["recipe", "settings", "epochs", "seed", "test_error_at_best_validation", "best_epoch", "test_error", "validation_error",
            "checkpoint_sha256", "bytes_per_parameter", "checkpoint_bits_per_parameter", "samples_per_second", "isa",
            "threads", "version"]
 
@@ -33,8 +33,8 @@ def settings(table, prefix=""):
 
 
 def name_differences(runs, recipes):
-    """Adds to the name of each run the settings in which the recipes of its title are not all alike. Of settings that
-    always change together, as the roles of `formats.default` do, one speaks for all."""
+    """`settings` of each run: those in which the recipes of its title are not all alike. Of settings that always change
+    together, as the roles of `formats.default` do, one speaks for all."""
     by_title = defaultdict(list)
     for run, recipe in zip(runs, recipes):
         by_title[run["recipe"]].append((run, recipe))
@@ -47,7 +47,7 @@ def name_differences(runs, recipes):
                 continue
             key = "formats.weight" if "formats.weight" in keys else keys[0]
             for (run, _), value in zip(group, values):
-                run["recipe"] += f"; {key} {value}"
+                run["settings"] += f"{'; ' if run['settings'] else ''}{key} {value}"
 
 
 def read_runs(folders):
@@ -55,10 +55,10 @@ def read_runs(folders):
     for summary_path in sorted({path for folder in folders for path in folder.rglob("summary.json")}):
         recipe = tomllib.loads(summary_path.with_name("recipe.toml").read_text())
         summary = json.loads(summary_path.read_text())
-        runs.append({"recipe": recipe["title"], "seed": recipe["seed"], **{c: summary.get(c) for c in COLUMNS if c in summary}})
+        runs.append({"recipe": recipe["title"], "settings": "", "seed": recipe["seed"], **{c: summary.get(c) for c in COLUMNS if c in summary}})
         recipes.append(settings(recipe))
     name_differences(runs, recipes)
-    return sorted(runs, key=lambda run: (run["recipe"], run["epochs"], run["seed"]))
+    return sorted(runs, key=lambda run: (run["recipe"], run["settings"], run["epochs"], run["seed"]))
 
 
 def spread(values):
@@ -69,7 +69,7 @@ def spread(values):
 def print_table(runs):
     groups = defaultdict(list)
     for run in runs:
-        groups[run["recipe"], run["epochs"]].append(run)
+        groups["; ".join(filter(None, [run["recipe"], run["settings"]])), run["epochs"]].append(run)
     print("| recipe | epochs | seeds | test error at best validation, % | test error after the last epoch, % | bytes per parameter |")
     print("| --- | --- | --- | --- | --- | --- |")
     for (recipe, epochs), group in groups.items():

@@ -59,7 +59,7 @@ constexpr Rational kNormalFarTail = {
 }  // namespace
 
 double exp64(double x) {
-  if (std::isnan(x)) return x;  // no integer below could hold it
+  if (std::isnan(x)) return x;  // ldexp takes an integer
   if (x < -708.0) return 0.0;
   const double n = std::nearbyint(x * kLog2E);
   const double r = (x - n * kLn2High) - n * kLn2Low;
@@ -97,7 +97,7 @@ double tree_sum(std::span<double> values) {
   while (n > 1) {
     const std::size_t pairs = n / 2;
     for (std::size_t i = 0; i < pairs; ++i) values[i] = values[2 * i] + values[2 * i + 1];
-    if (n % 2 != 0) values[pairs] = values[n - 1];  // its partner is padding: x + 0 = x
+    if (n % 2 != 0) values[pairs] = values[n - 1] + 0.0;  // its partner is padding: -0 becomes +0
     n = pairs + n % 2;
   }
   return values[0];

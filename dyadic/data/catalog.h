@@ -62,7 +62,7 @@ struct DataCheck {
   std::vector<std::int64_t> train_histogram;
   std::vector<std::int64_t> test_histogram;
   std::string fingerprint;
-  bool is_generated = false;  // the row generates its set, from the default seed where none is said
+  bool is_generated = false;  // compared with what the default seed generates, not with a published set
   bool counts_match = false;
   bool ok = false;  // counts and every hash that is known
 };

@@ -13,8 +13,8 @@
 
 namespace dyadic {
 
-/// Examples of one kind: bytes as they are stored, where k means k/256 when a network wants numbers (numerics.md
-/// section 2), or float32 values that a preparation has made (docs/data.md), taken as they are.
+/// Examples of one kind: bytes as they are stored, where k means k/256 when a network wants numbers
+/// (docs/numerics.md), or float32 values that a preparation has made (docs/data.md), taken as they are.
 struct ImageSet {
   std::string name;
   Shape shape;                       // of one example, rows x columns x channels

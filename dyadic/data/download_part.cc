@@ -1,11 +1,9 @@
 #include "dyadic/data/download_part.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
@@ -31,10 +29,7 @@ bool still_named(const FileDescriptor& file, const std::string& path, std::int64
 PartFile::PartFile(const std::string& destination) : destination_(destination), path_(destination + ".part") {
   do {
     file_ = FileDescriptor(path_, O_RDWR | O_CREAT | O_APPEND);
-    if (flock(file_.number(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) throw IoError(path_ + ": another process is fetching this file, wait for it to end");
-      throw IoError(system_error_text(path_, "lock"));
-    }
+    if (!file_.try_lock()) throw IoError(path_ + ": another process is fetching this file, wait for it to end");
   } while (!still_named(file_, path_, size_));
 }
 

@@ -134,9 +134,6 @@ struct FileStream::State {
         fail(std::string("damaged gzip data (") + (inflater.msg != nullptr ? inflater.msg : "no details") + ")");
       }
     }
-    if (done < out.size() && (begin < end || fill())) {
-      fail("trailing bytes after the gzip member, expected the end of the file (only one member is read)");
-    }
     return done;
   }
 
@@ -164,9 +161,16 @@ struct FileStream::State {
     return done;
   }
 
+  /// Packed data that end early may be followed by a second gzip member or xz stream: not read, and not taken for a
+  /// truncated file.
   std::size_t read_some(std::span<std::uint8_t> out) {
-    if (packing == Packing::gzip) return read_gzip(out);
-    return packing == Packing::xz ? read_xz(out) : read_plain(out);
+    if (packing == Packing::none) return read_plain(out);
+    const std::size_t done = packing == Packing::gzip ? read_gzip(out) : read_xz(out);
+    if (done < out.size() && (begin < end || fill())) {
+      fail(std::string("trailing bytes after the ") + packing_name(packing) +
+           (packing == Packing::gzip ? " member" : " stream") + ", expected the end of the file");
+    }
+    return done;
   }
 };
 
@@ -215,10 +219,6 @@ void FileStream::expect_end() {
   if (state_->read_some({&surplus, 1}) != 0) {
     --state_->offset;
     state_->fail("surplus data, expected the end of the file");
-  }
-  if (compressed() && (state_->begin < state_->end || state_->fill())) {
-    state_->fail(std::string("trailing bytes after the ") + packing_name(state_->packing) +
-                 (state_->packing == Packing::gzip ? " member" : " stream") + ", expected the end of the file");
   }
 }
 

@@ -38,11 +38,7 @@ DataSet load_or_generate_idx(const DataSetRow& row, const std::string& directory
   return load_idx_files(row, directory);
 }
 
-void make_idx(const DataSetRow& row, const MakeRequest& request) {
-  const DataSet set = row.generate(request.seed);
-  const bool was_there = make_folder(request.folder, [&](const std::string& folder) { write_idx(set, folder); });
-  if (was_there && request.note) request.note(kKept);
-}
+void make_idx(const DataSetRow& row, const MakeRequest& request) { make_generated(row, request, write_idx); }
 
 std::vector<std::vector<std::uint8_t>> idx_contents(const DataSet& set) {
   std::vector<std::vector<std::uint8_t>> files;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,8 +23,6 @@ namespace fs = std::filesystem;
 
 FileDescriptor open_folder(const std::string& folder) { return {folder, O_RDONLY | O_DIRECTORY}; }
 
-bool lock(const FileDescriptor& folder) { return ::flock(folder.number(), LOCK_EX | LOCK_NB) == 0; }
-
 /// A hidden folder beside the one to be made, locked as long as somebody writes into it.
 class Unfinished {
  public:
@@ -33,7 +30,8 @@ class Unfinished {
       : path_(folder.parent_path() / fmt::format("{}{}", prefix(folder), ::getpid())) {
     make_directories(path_.string());
     lock_ = open_folder(path_.string());
-    if (!lock(lock_)) throw IoError(system_error_text(path_.string(), "lock"));
+    if (!lock_.try_lock())
+      throw IoError(path_.string() + ": another process has taken it for one to remove; try again");
   }
   Unfinished(const Unfinished&) = delete;
   Unfinished& operator=(const Unfinished&) = delete;
@@ -58,7 +56,7 @@ void remove_unfinished(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder.parent_path())) {
     if (!entry.path().filename().string().starts_with(Unfinished::prefix(folder)) || !entry.is_directory()) continue;
     const FileDescriptor file = open_folder(entry.path().string());
-    if (lock(file)) fs::remove_all(entry.path());
+    if (file.try_lock()) fs::remove_all(entry.path());
   }
 }
 
@@ -93,6 +91,13 @@ bool make_folder(const std::string& folder, const std::function<void(const std::
   if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) throw IoError(system_error_text(folder, "rename"));
   if (is_same(made.path(), target)) return true;
   throw UsageError(folder + ": is there already and holds something else: remove it, or name another place with --out");
+}
+
+void make_generated(const DataSetRow& row, const MakeRequest& request,
+                    void (*write)(const DataSet& set, const std::string& folder)) {
+  const DataSet set = row.generate(request.seed);
+  const bool was_there = make_folder(request.folder, [&](const std::string& folder) { write(set, folder); });
+  if (was_there && request.note) request.note("there already, the same files: kept");
 }
 
 }  // namespace dyadic

@@ -2,13 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -110,9 +108,8 @@ ImageSet part_of(const SafetensorsView& view, const std::string& part, const Dat
 /// The folder, held by one process.
 FileDescriptor locked_folder(const std::string& folder) {
   FileDescriptor file(folder, O_RDONLY | O_DIRECTORY);
-  if (::flock(file.number(), LOCK_EX | LOCK_NB) == 0) return file;
-  if (errno == EWOULDBLOCK) throw IoError(folder + ": another process is making this set, wait for it to end");
-  throw IoError(system_error_text(folder, "lock"));
+  if (!file.try_lock()) throw IoError(folder + ": another process is making this set, wait for it to end");
+  return file;
 }
 
 bool is_made(const DataSetRow& row, const Preparation& preparation, const std::string& path,

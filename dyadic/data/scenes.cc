@@ -212,10 +212,6 @@ DataSet load_or_generate_scenes(const DataSetRow& row, const std::string& direct
   return read_cifar_files(row, row.find(row, directory));
 }
 
-void make_scenes(const DataSetRow& row, const MakeRequest& request) {
-  const DataSet set = row.generate(request.seed);
-  const bool was_there = make_folder(request.folder, [&](const std::string& folder) { write_cifar(set, folder); });
-  if (was_there && request.note) request.note(kKept);
-}
+void make_scenes(const DataSetRow& row, const MakeRequest& request) { make_generated(row, request, write_cifar); }
 
 }  // namespace dyadic

@@ -1,6 +1,7 @@
 #include "dyadic/io/file_descriptor.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -63,6 +64,14 @@ std::size_t FileDescriptor::read_some(std::span<std::byte> bytes) const {
 
 void FileDescriptor::sync() const {
   if (::fsync(number_) != 0) throw IoError(system_error_text(path_, "fsync"));
+}
+
+bool FileDescriptor::try_lock() const {
+  while (::flock(number_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) throw IoError(system_error_text(path_, "lock"));
+  }
+  return true;
 }
 
 void FileDescriptor::close() {

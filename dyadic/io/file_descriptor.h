@@ -35,6 +35,8 @@ class FileDescriptor {
   /// Bytes read, fewer than asked only at the end of the file or of what a pipe holds; 0 at the end.
   [[nodiscard]] std::size_t read_some(std::span<std::byte> bytes) const;
   void sync() const;
+  /// flock(2), exclusive, until the descriptor is closed; false if somebody else holds it.
+  [[nodiscard]] bool try_lock() const;
   void close();
 
  private:

@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <system_error>
@@ -102,9 +100,7 @@ void remove_file(const std::string& path) {
 }  // namespace
 
 RunLock::RunLock(const std::string& path) : file_(inside(path, kLock), O_RDWR | O_CREAT) {
-  while (::flock(file_.number(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) throw IoError(system_error_text(file_.path(), "lock"));
+  if (!file_.try_lock()) {
     const std::string holder = lock_holder(file_);
     throw IoError(path + ": the run is in use by process " + (holder.empty() ? "(unknown)" : holder) +
                   "; stop that process, or wait for it");

@@ -84,6 +84,17 @@ void with_order(const Format& format, Function function) {
   }
 }
 
+/// Calls function(Code{}) for the unsigned type of the width of the format's codes: all that matters where codes are
+/// moved.
+template <typename Function>
+void with_code_width(const Format& format, Function function) {
+  switch (code_bytes(code_type(format))) {
+    case 1: return function(std::uint8_t{});
+    case 2: return function(std::uint16_t{});
+    default: return function(std::uint32_t{});
+  }
+}
+
 /// The code worth 0 (of binary, which has none, the lower one).
 template <typename Code>
 Code zero_code(const Format& format) {

@@ -111,13 +111,7 @@ void maxout_route(const Tensor& z, const Tensor& d_y, std::int64_t pieces, Ties 
     else all_rows.template operator()<0>();
   };
   with_order(z.format(), [&]<typename Code, typename Order>(Code code, Order order) {
-    const std::int64_t zero = d_y.format().is_grid() ? d_y.format().code_offset : 0;
-    switch (
-        code_bytes(code_type(d_y.format()))) {  // gradients are moved, not compared: their width is all that matters
-      case 1: return route(code, order, std::uint8_t(zero));
-      case 2: return route(code, order, std::uint16_t(zero));
-      default: return route(code, order, std::uint32_t(zero));
-    }
+    with_code_width(d_y.format(), [&]<typename Gradient>(Gradient gradient) { route(code, order, gradient); });
   });
 }
 

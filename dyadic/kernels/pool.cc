@@ -275,7 +275,10 @@ class TreeSums {
     for (std::uint64_t full = leaves_++; (full & 1) != 0; full >>= 1) merge(count);
   }
   const double* finish(int count) {
+    const double padding = 0;
+    const bool is_padded = (leaves_ & (leaves_ - 1)) != 0;
     while (depth_ > 1) merge(count);
+    for (int c = 0; is_padded && c < count; ++c) levels_[0][static_cast<std::size_t>(c)] += padding;  // -0 becomes +0
     return levels_[0].data();
   }
 

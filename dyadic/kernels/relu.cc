@@ -14,16 +14,6 @@ void want_zero(const Format& format) {
     throw UsageError("relu: format " + format_name(format) + " has no zero");
 }
 
-/// Codes are moved and looked at as unsigned numbers: their width is all that matters.
-template <typename Function>
-void with_width(const Format& format, Function function) {
-  switch (code_bytes(code_type(format))) {
-    case 1: return function(std::uint8_t{});
-    case 2: return function(std::uint16_t{});
-    default: return function(std::uint32_t{});
-  }
-}
-
 /// to[i] = from[i] where codes[i] is positive, else zero. Compilers make vectors of it: the arguments are copies, which
 /// no store can reach, and every element is loaded, whether it is kept or not.
 template <typename Code, typename Moved>
@@ -35,25 +25,16 @@ void move_positive(const Code* codes, PositiveCodes is_positive, const Moved* fr
   }
 }
 
-template <typename Code>
-Code* codes_of(Tensor& tensor) {
-  return static_cast<Code*>(tensor.data());
-}
-template <typename Code>
-const Code* codes_of(const Tensor& tensor) {
-  return static_cast<const Code*>(tensor.data());
-}
-
 }  // namespace
 
 void relu_select(const Tensor& z, Tensor& y) {
   want_zero(z.format());
   y.reset(z.shape(), z.format());
   const PositiveCodes is_positive(z.format(), false);
-  with_width(z.format(), [&]<typename Code>(Code) {
+  with_code_width(z.format(), [&]<typename Code>(Code) {
     const auto zero = zero_code<Code>(z.format());
-    const Code* from = codes_of<Code>(z);
-    Code* to = codes_of<Code>(y);
+    const Code* from = z.codes<Code>().data();
+    Code* to = y.codes<Code>().data();
     parallel_for(z.size(), kReluGrain, [&](std::int64_t begin, std::int64_t end, int) {
       move_positive(from, is_positive, from, zero, begin, end, to);
     });
@@ -64,12 +45,12 @@ void relu_route(const Tensor& z, const Tensor& d_y, bool clipped, Tensor& routed
   want_zero(d_y.format());
   routed.reset(z.shape(), d_y.format());
   const PositiveCodes passes(z.format(), clipped);
-  with_width(z.format(), [&]<typename Code>(Code) {
-    with_width(d_y.format(), [&]<typename Gradient>(Gradient) {
+  with_code_width(z.format(), [&]<typename Code>(Code) {
+    with_code_width(d_y.format(), [&]<typename Gradient>(Gradient) {
       const auto zero = zero_code<Gradient>(d_y.format());
-      const Code* codes = codes_of<Code>(z);
-      const Gradient* from = codes_of<Gradient>(d_y);
-      Gradient* to = codes_of<Gradient>(routed);
+      const Code* codes = z.codes<Code>().data();
+      const Gradient* from = d_y.codes<Gradient>().data();
+      Gradient* to = routed.codes<Gradient>().data();
       parallel_for(z.size(), kReluGrain, [&](std::int64_t begin, std::int64_t end, int) {
         move_positive(codes, passes, from, zero, begin, end, to);
       });

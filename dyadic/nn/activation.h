@@ -30,6 +30,7 @@ class ActivationLayer : public Layer {
   void forward(const Tensor& input, Tensor& output, const Pass& pass) override;
   void backward(const Tensor& input, const Tensor& output, const Tensor& d_output, Tensor* d_input,
                 const Pass& pass) override;
+  [[nodiscard]] std::int64_t scratch_bytes() const override { return selected_.bytes() + routed_.bytes(); }
 
  private:
   RoundingPoint& activation_;

@@ -39,7 +39,7 @@ class Network {
   [[nodiscard]] std::int64_t largest_tensor() const { return largest_tensor_; }
   /// Codes between layers, forward and backward, in bytes; as of the last pass.
   [[nodiscard]] std::int64_t tensor_bytes() const;
-  /// What layers keep beside them: masks, routed gradients, decoded operands, copies of weights.
+  /// What layers keep beside them: masks, selected codes, routed gradients, decoded operands, copies of weights.
   [[nodiscard]] std::int64_t scratch_bytes() const;
 
  private:

@@ -22,6 +22,7 @@ TEST(Exp64, HasTheBitsThatTheDocumentsState) {
   EXPECT_EQ(exp64(0), 1.0);
   EXPECT_EQ(exp64(-0.0), 1.0);
   EXPECT_EQ(exp64(-709), 0.0);
+  EXPECT_TRUE(std::isnan(exp64(std::nan(""))));
   // Golden bits: they change only if the arithmetic changes, and then every trained network does.
   EXPECT_EQ(std::bit_cast<std::uint64_t>(exp64(-1)), 0x3fd78b56362cef38U);
 }
@@ -110,6 +111,9 @@ TEST(TreeSum, PadsWithZerosAndAddsNeighbours) {
       values[i] = std::ldexp(1.0 + static_cast<double>(i * i % 13), static_cast<int>(i * 7 % 60));
     const double expected = recursive_tree(values);
     EXPECT_EQ(tree_sum(values), expected) << n;
+    // -0 + -0 is -0, but -0 + +0, the padding, is +0.
+    std::vector<double> zeros(n, -0.0);
+    EXPECT_EQ(std::signbit(tree_sum(zeros)), std::has_single_bit(n)) << n;
   }
   EXPECT_EQ(tree_sum({}), 0);
 }

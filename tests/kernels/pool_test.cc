@@ -208,7 +208,7 @@ TEST(MaxPool, MinusInfinityWinsOverNaN) {
 
 TEST(MaxPool, RoutesEveryWindowsGradientAndAddsExactlyOrInOrder) {
   for (const std::string& z_format : kPoolFormats) {
-    for (const std::string d_format : {"dfx10@0", "float32", "dfx31@0", "float16", "uint8*1+3"}) {
+    for (const std::string d_format : {"dfx10@0", "float32", "dfx31@0", "float16", "uint8*1+3", "int8*0.3"}) {
       for (const PoolShape& shape : shapes()) {
         const Tensor z = random_tensor(input_shape(shape), z_format, 1, true);
         const Tensor d_y = random_tensor(output_shape(shape), d_format, 2);
@@ -223,7 +223,7 @@ TEST(MaxPool, RoutesEveryWindowsGradientAndAddsExactlyOrInOrder) {
             for (const std::int64_t i : elements) {
               if (ties == Ties::all ? value(z, i) != value(z, best) : i != best) continue;
               double& sum = expected[static_cast<std::size_t>(i)];
-              if (format.is_grid())
+              if (format.is_dyadic_grid())
                 sum += static_cast<double>(format.code_multiplier * d_y.code(out) - format.code_offset);
               else sum = static_cast<float>(sum) + static_cast<float>(value(d_y, out));
             }
@@ -265,10 +265,22 @@ TEST(AveragePool, DividesExactSumsOrFixedTreesOnce) {
           sum += f.code_multiplier * x.code(i) - f.code_offset;
         }
         const double total = f.is_grid() ? static_cast<double>(sum) * step : tree_sum(values);
-        ASSERT_EQ(averages.values[static_cast<std::size_t>(out)], total / static_cast<double>(elements.size()))
+        const double expected = total / static_cast<double>(elements.size());
+        ASSERT_EQ(std::bit_cast<std::int64_t>(averages.values[static_cast<std::size_t>(out)]),
+                  std::bit_cast<std::int64_t>(expected))
             << format << " at " << out;
       });
     }
+  }
+}
+
+TEST(AveragePool, PaddingOfTheTreeMakesMinusZeroPlusZero) {
+  for (const std::int64_t size : {1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+    Tensor x({1, 1, size, 1}, parse_format("float16"));
+    for (std::int64_t i = 0; i < size; ++i) x.set_code(i, 0x8000);
+    Collected average(1, 1);
+    average_pool(x, global_pool_shape(1, 1, size, 1), &Collected::consume, &average);
+    EXPECT_EQ(std::signbit(average.values[0]), std::has_single_bit(static_cast<std::uint64_t>(size))) << size;
   }
 }
 

@@ -96,7 +96,9 @@ TEST(Relu, RoutesGradientsOfPositiveCodesAndClippedStopsThemAtTheLimit) {
   const std::vector<std::string> gradients = {"dfx10@2", "float32", "q4.28",         "float16",
                                               "z4",      "int8",    "uint8*0.5+128", "float8_e4m3fn"};
   std::size_t next = 0;
-  for (const std::string& name : base_names()) {
+  std::vector<std::string> names = base_names();
+  names.insert(names.end(), {"float32@3:sat", "float16@3:sat", "bfloat16@-2:sat", "float8_e5m2@1:sat"});
+  for (const std::string& name : names) {
     const Format format = parse_format(name);
     if (!format.has_zero) continue;
     const Tensor z = many_codes(format);

@@ -93,16 +93,19 @@ Tensor crowded(const Shape& shape, const std::string& name, std::uint32_t stream
   return tensor;
 }
 
-/// Largest or least code of a grid, largest finite magnitude or more of a float.
+/// Largest or least code of a grid, largest finite magnitude or more of a float, or the clamp of its range.
 bool is_at_limit(const Format& format, std::int64_t code) {
   if (format.is_grid()) return code == format.max_code || code == format.min_code;
-  return std::fabs(decode(format, code)) >= decode(format, max_finite_code(format));
+  const std::int64_t limit = format.has_range() ? clamp_code(format) : std::int64_t{max_finite_code(format)};
+  return std::fabs(decode(format, code)) >= decode(format, limit);
 }
 
 // Long enough for every width of vector and its remainder, in every pair of formats and width of gradient.
 TEST(Maxout, MovesWhatTheDefinitionMovesInEveryFormat) {
   const std::vector<std::string> gradients = {"dfx10@0", "float32", "int8", "uint8*1+3", "q4.28", "float8_e4m3fn"};
-  for (const std::string& format : kSelectionFormats) {
+  std::vector<std::string> formats = kSelectionFormats;
+  formats.insert(formats.end(), {"float32@-1", "float16@-1"});  // values beyond the range are at its limit
+  for (const std::string& format : formats) {
     for (const std::int64_t pieces : {1, 2, 3, 5}) {
       const std::int64_t groups = 37;
       const Tensor z = crowded({3, groups * pieces}, format + ":sat", 1);

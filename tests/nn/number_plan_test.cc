@@ -53,6 +53,24 @@ TEST(RangeController, DecidesOncePerWindowOnTheSumOfItsBatches) {
   EXPECT_EQ(point.current.range, 1) << "counts begin anew";
 }
 
+// A second tensor of a role is looked at for NaN and nothing else.
+TEST(RangeController, WhatIsNotCountedMovesNothing) {
+  NumberPlan plan(plan_of("initial = 5\nupdate_every = 1\nmax_overflow = 0.01"), kNodes);
+  plan.count_nonfinite = true;
+  RoundingPoint& point = plan.at(1, Role::activation);
+  RoundingCounts seen = counts(1000, 500, 500);
+  seen.nonfinite = 3;
+  plan.count(point, seen, false);
+  EXPECT_EQ(plan.nonfinite, 3);
+  EXPECT_EQ(point.epoch.nonfinite, 3);
+  EXPECT_EQ(point.epoch.elements, 0);
+  plan.end_batch();
+  EXPECT_EQ(point.current.range, 5);
+  plan.count(point, seen);
+  plan.end_batch();
+  EXPECT_EQ(point.current.range, 6);
+}
+
 TEST(RangeController, MastersAndTheirCopiesShareARange) {
   NumberPlan plan(plan_of("initial = 2\nupdate_every = 1\nmax_overflow = 0"), kNodes);
   plan.count(plan.at(1, Role::weight_master), counts(10, 1, 1));
