@@ -48,7 +48,8 @@ struct Row {
 constexpr Row kRows[] = {
     {"dense", dense_output},       {"conv2d", convolution_output},
     {"maxout", maxout_output},     {"dropout", same_shape},
-    {"relu", same_shape},          {"max_pool", pool_output},
+    {"relu", same_shape},          {"batch_norm", same_shape},
+    {"multi_step", same_shape},    {"max_pool", pool_output},
     {"average_pool", pool_output}, {"global_average_pool", pool_output},
     {"flatten", flat_output},
 };
@@ -105,5 +106,9 @@ PoolShape pool_shape(const LayerSpec& layer, std::int64_t batch, const Shape& in
 }
 
 bool has_weights(const LayerSpec& layer) { return layer.type == "dense" || layer.type == "conv2d"; }
+
+bool is_activation_layer(const LayerSpec& layer) {
+  return layer.type == "maxout" || layer.type == "relu" || layer.type == "multi_step";
+}
 
 }  // namespace dyadic

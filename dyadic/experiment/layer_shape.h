@@ -21,4 +21,7 @@ PoolShape pool_shape(const LayerSpec& layer, std::int64_t batch, const Shape& in
 /// True for layers with weights, which are named nodes.
 bool has_weights(const LayerSpec& layer);
 
+/// True for layers that make a node's y of its z.
+bool is_activation_layer(const LayerSpec& layer);
+
 }  // namespace dyadic

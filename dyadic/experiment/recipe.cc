@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dyadic/base/error.h"
+#include "dyadic/base/math.h"
 #include "dyadic/experiment/name_match.h"
 #include "dyadic/experiment/recipe_read.h"
 #include "dyadic/experiment/toml_tree.h"
@@ -25,9 +26,24 @@ bool FormatPlan::uses_ranges() const {
   return has_range(roles) || std::ranges::any_of(nodes, [&](const NodeFormats& node) { return has_range(node.roles); });
 }
 
+std::map<Role, Format> roles_of_their_own() {
+  static const Format float32 = parse_format("float32");
+  std::map<Role, Format> roles;
+  for (int i = 0; i < kRoleCount; ++i) {
+    const auto role = static_cast<Role>(i);
+    if (role != Role::input && !follows_default(role)) roles.emplace(role, float32);
+  }
+  return roles;
+}
+
 double Schedule::at(std::int64_t epoch, std::int64_t epochs) const {
-  const double progress = static_cast<double>(epoch) / (until_fraction * static_cast<double>(epochs));
-  double value = start + (end - start) * std::min(1.0, progress);
+  const double progress = std::min(1.0, static_cast<double>(epoch) / (until_fraction * static_cast<double>(epochs)));
+  double value = start + (end - start) * progress;
+  if (curve == "geometric") {
+    value = progress == 1  ? end
+            : end <= start ? start * exp64(progress * log64(end / start))
+                           : start / exp64(progress * log64(start / end));
+  }
   if (factor == 1) return value;
   const std::int64_t times = after.empty() ? epoch : std::ranges::count_if(after, [&](auto e) { return e <= epoch; });
   for (std::int64_t i = 0; i < times; ++i) value *= factor;

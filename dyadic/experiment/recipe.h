@@ -15,10 +15,11 @@ namespace dyadic {
 
 struct DataSpec {
   std::string name = "mnist";
-  std::int64_t train = 50000;  // the first examples of the training file
-  std::int64_t valid = 10000;  // the next ones
-  int augment_pad = 0;         // training images are cut out at random from ones with so many zeros around them
-  bool augment_flip = false;   // and mirrored, left to right, half of the time
+  std::int64_t train = 50000;       // the first examples of the training file
+  std::int64_t valid = 10000;       // the next ones
+  int augment_pad = 0;              // training images are cut out at random from ones with so many zeros around them
+  bool augment_flip = false;        // and mirrored, left to right, half of the time
+  std::string pixels = "unsigned";  // byte k means k / 256; "signed": k / 128 - 1
   bool operator==(const DataSpec&) const = default;
 };
 
@@ -43,24 +44,30 @@ struct LayerSpec {
   std::int64_t groups = 1;
   Extents size = {};         // of a pool's window
   bool partial = true;       // a pool's last windows may reach beyond the input
-  std::string bias = "sum";  // or "after_pool", Courbariaux' order
+  std::string bias = "sum";  // or "none", or, in conv2d, "after_pool", Courbariaux' order
   std::int64_t pieces = 1;
   double keep = 1.0;
-  std::string init = "glorot_uniform";  // or "normal", "zero"
+  std::string init = "glorot_uniform";  // or "uniform", "normal", "zero"
+  double init_limit = 1;                // of "uniform"
   double init_deviation = 0.01;         // of "normal"
   double max_column_norm = 0;           // 0: no norm step
   std::string max_norm_axis = "input";  // conv2d: "output" as Courbariaux' program
   double test_scale = 1.0;              // a power of two; scales weight and bias at test time
   double learning_rate_scale = 1.0;
   double weight_decay = 0;
+  double epsilon = 1e-4;               // of batch_norm: added to the variance
+  double average = 0.1;                // of batch_norm: share of a batch in the running averages
+  double threshold = 0.5;              // of multi_step: r, the largest input that gives zero
+  std::string window = "rectangular";  // of multi_step: or "triangular", the shape of its derivative around each step
+  double half_width = 0.5;             // of multi_step: a, of that window
   bool operator==(const LayerSpec&) const = default;
 };
 
 struct NetworkSpec {
   std::vector<std::int64_t> input = {784};
   std::vector<LayerSpec> layers;
-  std::string loss = "softmax_nll";
-  std::string loss_scale = "batch";          // "classes": (y - t) / classes, as Courbariaux; "batch": (y - t) / batch
+  std::string loss = "softmax_nll";          // or "squared_hinge"
+  std::string loss_scale = "batch";          // what the loss gradient is divided by: or "classes" (Courbariaux), "mean"
   std::string ties = "all";                  // "all" or "first": which maxima of a maxout group take the gradient
   std::string straight_through = "all";      // "all" or "clipped": whether saturated values pass gradient
   std::string input_gradient = "quantized";  // "quantized" or "master": the weights that dz is multiplied by
@@ -85,8 +92,11 @@ struct NodeFormats {
   bool operator==(const NodeFormats&) const = default;
 };
 
+/// float32 for the roles that no `default` fills, but the input.
+std::map<Role, Format> roles_of_their_own();
+
 struct FormatPlan {
-  std::map<Role, Format> roles;  // complete after parsing: `default` fills every role but `input`
+  std::map<Role, Format> roles = roles_of_their_own();  // complete after parsing
   std::vector<NodeFormats> nodes;
   RangeSpec range;
   bool operator==(const FormatPlan&) const = default;
@@ -97,17 +107,18 @@ struct FormatPlan {
   [[nodiscard]] bool uses_ranges() const;
 };
 
-/// A quantity that moves after each epoch: linear from start to end until `until_fraction` of the epochs, then
-/// constant; and times `factor` after every epoch, or only after those of `after`.
+/// A quantity that moves after each epoch: from start to end, linearly or geometrically, until `until_fraction` of the
+/// epochs, then constant; and times `factor` after every epoch, or only after those of `after`.
 struct Schedule {
   double start = 0;
   double end = 0;
   double until_fraction = 1;
   double factor = 1;
   std::vector<std::int64_t> after;  // counts of finished epochs; empty: every epoch
+  std::string curve = "linear";     // or "geometric"
   bool operator==(const Schedule&) const = default;
-  /// start + (end - start) * min(1, epoch / (until_fraction * epochs)), then multiplied by `factor` once for each time
-  /// it has come up; float64, in that order.
+  /// start + (end - start) * p or start * (end / start)^p, p = min(1, epoch / (until_fraction * epochs)), then
+  /// multiplied by `factor` once for each time it has come up; float64, in that order.
   [[nodiscard]] double at(std::int64_t epoch, std::int64_t epochs) const;
 };
 
@@ -121,7 +132,12 @@ struct StageSpec {
 struct TrainSpec {
   std::int64_t epochs = 40;
   std::int64_t batch = 100;
-  std::string optimizer = "sgd";
+  std::string optimizer = "sgd";  // or "adam"
+  double beta1 = 0.9;             // of adam
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double transition_factor = 3;            // m of the state transition of discrete weights
+  std::int64_t warmup_epochs_at_zero = 0;  // first epochs with rate zero, in which only averages move
   Schedule learning_rate = {0.05, 0.005, 0.5};
   Schedule momentum = {0.5, 0.7, 0.25};
   int patience = 5;          // epochs of training error above 0.95 of chance, after the third, before exit 3

@@ -71,6 +71,28 @@ Shape check_layer(const std::vector<LayerSpec>& layers, std::size_t index, const
   return output;
 }
 
+/// The layer with weights that layer `index` belongs to.
+const LayerSpec* node_of(const std::vector<LayerSpec>& layers, std::size_t index) {
+  while (index > 0 && !has_weights(layers[index])) --index;
+  return has_weights(layers[index]) ? &layers[index] : nullptr;
+}
+
+void check_batch_norm(const Recipe& recipe, std::size_t index, const Shape& input, const RecipeOrigins& origins) {
+  const auto& layers = recipe.network.layers;
+  const std::string where = origins.at(layer_key(index)) + ": " + layer_text(layers[index], index);
+  const LayerSpec& node = *node_of(layers, index);
+  for (std::size_t i = index; i-- > 0 && &layers[i] != &node;) {
+    if (layers[i].type == "batch_norm") throw UsageError(where + " is the second one of node " + node.name);
+  }
+  if (node.bias != "none") {
+    throw UsageError(fmt::format("{} has a bias of its own: give {} {} bias = \"none\"", where, node.type, node.name));
+  }
+  if (recipe.train.batch * element_count(input) == input.back()) {
+    throw UsageError(where +
+                     " has one value of each channel in a batch, whose variance is zero; make train.batch larger");
+  }
+}
+
 void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
   const auto& layers = recipe.network.layers;
   const std::string& where = origins.at("network.layers");
@@ -99,13 +121,14 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
   std::set<std::string> names;
   bool needs_activation = false;  // a node's z is there, its y is not
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const bool is_activation = layers[i].type == "maxout" || layers[i].type == "relu";
-    if (is_activation && !needs_activation) {
+    const bool is_activation = is_activation_layer(layers[i]);
+    if ((is_activation || layers[i].type == "batch_norm") && !needs_activation) {
       throw UsageError(
           fmt::format("{}: {} must come before any mask, after a layer with weights that has no activation "
                       "yet",
                       origins.at(layer_key(i)), layer_text(layers[i], i)));
     }
+    if (layers[i].type == "batch_norm") check_batch_norm(recipe, i, shape, origins);
     if (has_weights(layers[i])) needs_activation = true;
     if (is_activation || layers[i].type == "dropout") needs_activation = false;
     if (has_weights(layers[i])) check_name(layers[i], layer_key(i), origins, names);
@@ -143,6 +166,35 @@ void check_ranges(const FormatPlan& plan, const std::string& node, const RecipeO
   }
 }
 
+/// What layers ask of their node's formats.
+void check_layer_formats(const Recipe& recipe, const FormatPlan& plan, const RecipeOrigins& origins) {
+  const auto& layers = recipe.network.layers;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerSpec* node = node_of(layers, i);
+    if (node == nullptr) continue;
+    const std::string where = origins.at(layer_key(i)) + ": " + layer_text(layers[i], i);
+    const Format& activation = plan.at(node->name, Role::activation);
+    const bool has_steps = layers[i].type == "multi_step" && activation.family == Family::discrete;
+    if (has_steps && activation.max_code > 1 && layers[i].threshold >= activation.grid_limit()) {
+      throw UsageError(fmt::format("{}: threshold {} leaves one state of {}, whose largest is {}; it must be below that",
+                                   where, toml_float(layers[i].threshold), format_name(activation),
+                                   toml_float(activation.grid_limit())));
+    }
+    if (!has_weights(layers[i])) continue;
+    const Format& sums = plan.at(node->name, Role::preactivation);
+    if (sums.family == Family::exact && node->bias != "none") {
+      throw UsageError(where + ": an exact preactivation takes no bias: write bias = \"none\"");
+    }
+    const Format& master = plan.at(node->name, Role::weight_master);
+    if (master.family == Family::discrete && node->max_column_norm > 0) {
+      throw UsageError(where + ": discrete weights have no norm step; leave out the largest norm");
+    }
+    if (recipe.train.optimizer == "adam" && node->max_column_norm > 0) {
+      throw UsageError(where + ": the norm step belongs to sgd; leave out the largest norm, or the optimizer adam");
+    }
+  }
+}
+
 void check_formats(const Recipe& recipe, const RecipeOrigins& origins) {
   const FormatPlan& plan = recipe.formats;
   std::vector<std::string> nodes;
@@ -156,8 +208,13 @@ void check_formats(const Recipe& recipe, const RecipeOrigins& origins) {
       if (role == Role::input && format.family == Family::dynamic_fixed) {
         throw UsageError(where + format.name + ", but inputs have no range controller; use a fixed or float format");
       }
-      if (format.family == Family::exact) {
-        throw UsageError(where + "exact, but every role of this network is stored; name a format that rounds");
+      if (format.family == Family::exact && role != Role::preactivation) {
+        throw UsageError(where + "exact, but only sums, which are preactivations, can be; name a format that rounds");
+      }
+      constexpr std::int64_t kMostIntervals = 256;  // z8
+      if (format.family == Family::discrete && format.max_code > kMostIntervals &&
+          (role == Role::weight_master || role == Role::activation)) {
+        throw UsageError(where + format.name + "; weights and activations take z0 (binary) to z8");
       }
     }
   };
@@ -175,6 +232,9 @@ void check_formats(const Recipe& recipe, const RecipeOrigins& origins) {
     check_roles(plan.nodes[i].roles, key + ".");
   }
   for (const std::string& node : nodes) check_ranges(plan, node, origins);
+  for (std::size_t stage = 0; stage < std::max<std::size_t>(1, recipe.train.stages.size()); ++stage) {
+    check_layer_formats(recipe, recipe.formats_of_stage(stage), origins);
+  }
   for (std::size_t i = 0; i < recipe.train.stages.size(); ++i) {
     const std::string key = fmt::format("train.stages[{}]", i);
     check_roles(recipe.train.stages[i].roles, key + ".");
@@ -193,6 +253,10 @@ void check_formats(const Recipe& recipe, const RecipeOrigins& origins) {
 /// A factor may take a quantity beyond what its key allows.
 void check_schedule(const Schedule& schedule, const std::string& key, std::int64_t epochs, double most, bool below_most,
                     const RecipeOrigins& origins) {
+  if (schedule.curve == "geometric" && !(schedule.start > 0 && schedule.end > 0)) {
+    throw UsageError(fmt::format("{}: \"{}\" goes from {} to {} by one factor, so both must be above 0",
+                                 origins.at(key), key, toml_float(schedule.start), toml_float(schedule.end)));
+  }
   // Without one the ends of the line are the extremes, and they were looked at when they were read.
   for (std::int64_t epoch = 0; schedule.factor > 1 && epoch < epochs; ++epoch) {
     const double value = schedule.at(epoch, epochs);

@@ -271,12 +271,12 @@ class Reader {
   }
 
  public:
-  /// Gives every role but `input` that is not named the default format; true if there was one.
+  /// Gives every role that follows `default` and is not named that format; true if there was one.
   static bool fill_default(std::map<Role, Format>& roles, const Format& format) {
     bool filled = false;
     for (int i = 0; i < kRoleCount; ++i) {
       const auto role = static_cast<Role>(i);
-      if (role != Role::input) filled |= roles.emplace(role, format).second;
+      if (follows_default(role)) filled |= roles.emplace(role, format).second;
     }
     return filled;
   }
@@ -297,6 +297,11 @@ Recipe read_recipe_tree(const TomlNode& root, RecipeOrigins& origins) {
   draft.default_format = parse_format("float32");
   Reader(origins).read_table(root, "", recipe_fields(), draft);
   auto& roles = draft.recipe.formats.roles;
+  // Discrete weights are kept as their states and nothing else, unless a recipe names a master beside them.
+  const auto weight = roles.find(Role::weight);
+  if (weight != roles.end() && weight->second.family == Family::discrete) {
+    roles.emplace(Role::weight_master, weight->second);
+  }
   const bool filled = Reader::fill_default(roles, draft.default_format);
   // A resolved recipe names every role; without this an override of its default would do nothing, silently.
   if (!filled && origins.at("formats.default").starts_with("--set ")) {

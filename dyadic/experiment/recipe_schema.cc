@@ -28,12 +28,13 @@ template <typename Owner, typename Roles>
 void add_role_fields(std::vector<Field<Owner>>& fields, const std::string& prefix, Roles roles) {
   fields.push_back({.key = prefix + "default",
                     .locate = [](Owner& owner) { return &owner.default_format; },
-                    .summary = "format of every role that is not named, but `input`"});
+                    .summary = "format of every role up to bias_master that is not named, but `input`"});
   for (int i = 0; i < kRoleCount; ++i) {
     const auto role = static_cast<Role>(i);
     fields.push_back({.key = prefix + std::string(role_name(role)),
                       .locate = [roles, role](Owner& owner) { return &roles(owner)[role]; },
-                      .summary = "format of this role"});
+                      .summary = "format of this role",
+                      .implied = role != Role::input && !follows_default(role)});
   }
 }
 
@@ -67,6 +68,11 @@ std::vector<Field<RecipeDraft>> make_recipe_fields() {
        .locate = [](D& d) { return &d.recipe.data.augment_flip; },
        .summary = "mirror training images, left to right, half of the time",
        .implied = true},
+      {.key = "data.pixels",
+       .locate = [](D& d) { return &d.recipe.data.pixels; },
+       .limits = one_of({"unsigned", "signed"}),
+       .summary = "byte k of an image means k / 256, or k / 128 - 1",
+       .implied = true},
       {.key = "network.input",
        .locate = [](D& d) { return &d.recipe.network.input; },
        .limits = integers(1),
@@ -77,12 +83,12 @@ std::vector<Field<RecipeDraft>> make_recipe_fields() {
        .summary = "the chain of layers"},
       {.key = "network.loss",
        .locate = [](D& d) { return &d.recipe.network.loss; },
-       .limits = one_of({"softmax_nll"}),
+       .limits = one_of({"softmax_nll", "squared_hinge"}),
        .summary = "what is minimised"},
       {.key = "network.loss_scale",
        .locate = [](D& d) { return &d.recipe.network.loss_scale; },
-       .limits = one_of({"classes", "batch"}),
-       .summary = "the loss gradient is (y - target) divided by this"},
+       .limits = one_of({"classes", "batch", "mean"}),
+       .summary = "the loss gradient is divided by this; mean: by both"},
       {.key = "network.ties",
        .locate = [](D& d) { return &d.recipe.network.ties; },
        .limits = one_of({"all", "first"}),
@@ -135,8 +141,33 @@ std::vector<Field<RecipeDraft>> make_recipe_fields() {
        .summary = "examples per step"},
       {.key = "train.optimizer.type",
        .locate = [](D& d) { return &d.recipe.train.optimizer; },
-       .limits = one_of({"sgd"}),
+       .limits = one_of({"sgd", "adam"}),
        .summary = "the update step"},
+      {.key = "train.optimizer.beta1",
+       .locate = [](D& d) { return &d.recipe.train.beta1; },
+       .limits = {.low = 0, .high = 1, .below_high = true},
+       .summary = "adam: what stays of the first moment, role *_update, in a step",
+       .implied = true},
+      {.key = "train.optimizer.beta2",
+       .locate = [](D& d) { return &d.recipe.train.beta2; },
+       .limits = {.low = 0, .high = 1, .below_high = true},
+       .summary = "adam: what stays of the second moment, role *_moment",
+       .implied = true},
+      {.key = "train.optimizer.epsilon",
+       .locate = [](D& d) { return &d.recipe.train.epsilon; },
+       .limits = {.low = 0, .high = 1, .above_low = true},
+       .summary = "adam: added to the root of the second moment",
+       .implied = true},
+      {.key = "train.optimizer.transition_factor",
+       .locate = [](D& d) { return &d.recipe.train.transition_factor; },
+       .limits = {.low = 0, .high = 1e6, .above_low = true},
+       .summary = "m: discrete weights move a part v of a step with probability tanh(m v)",
+       .implied = true},
+      {.key = "train.warmup_epochs_at_zero",
+       .locate = [](D& d) { return &d.recipe.train.warmup_epochs_at_zero; },
+       .limits = integers(0, 1e6),
+       .summary = "first epochs with learning rate 0, in which only moments and running averages move",
+       .implied = true},
       {.key = "train.learning_rate",
        .locate = [](D& d) { return &d.recipe.train.learning_rate; },
        .limits = {.low = 0, .high = 1e6},
@@ -196,8 +227,13 @@ using L = LayerSpec;
 std::vector<Field<L>> weight_fields(const std::string& norm_key, const std::string& norm_summary, bool implied) {
   return {{.key = "init",
            .locate = [](L& l) { return &l.init; },
-           .limits = one_of({"glorot_uniform", "normal", "zero"}),
+           .limits = one_of({"glorot_uniform", "uniform", "normal", "zero"}),
            .summary = "weights at the start; biases are zero"},
+          {.key = "init_limit",
+           .locate = [](L& l) { return &l.init_limit; },
+           .limits = {.low = 0, .high = 1e6},
+           .summary = "uniform weights lie between its negative and it",
+           .implied = true},
           {.key = "init_deviation",
            .locate = [](L& l) { return &l.init_deviation; },
            .limits = {.low = 0, .high = 1e6},
@@ -238,6 +274,11 @@ std::vector<Field<L>> dense_fields() {
                                    .summary = "outputs"}};
   std::ranges::copy(weight_fields("max_column_norm", "largest norm of a unit's weights; 0: no norm step", true),
                     std::back_inserter(fields));
+  fields.push_back({.key = "bias",
+                    .locate = [](L& l) { return &l.bias; },
+                    .limits = one_of({"sum", "none"}),
+                    .summary = "added inside the exact sum, or not there",
+                    .implied = true});
   return fields;
 }
 
@@ -269,7 +310,7 @@ std::vector<Field<L>> convolution_fields() {
        .summary = "parts of the channels that are convolved by themselves"},
       {.key = "bias",
        .locate = [](L& l) { return &l.bias; },
-       .limits = one_of({"sum", "after_pool"}),
+       .limits = one_of({"sum", "after_pool", "none"}),
        .summary = "added inside the exact sum, or, as Courbariaux' program does, to the rounded and pooled one"}};
   std::ranges::copy(weight_fields("max_norm", "largest norm of weights along max_norm_axis; 0: no norm step", false),
                     std::back_inserter(fields));
@@ -287,6 +328,32 @@ std::vector<Field<L>> pool_fields() {
           {.key = "partial",
            .locate = [](L& l) { return &l.partial; },
            .summary = "the last windows may reach beyond the input, which cuts them"}};
+}
+
+std::vector<Field<L>> batch_norm_fields() {
+  return {{.key = "epsilon",
+           .locate = [](L& l) { return &l.epsilon; },
+           .limits = {.low = 0, .high = 1, .above_low = true},
+           .summary = "added to the variance"},
+          {.key = "average",
+           .locate = [](L& l) { return &l.average; },
+           .limits = {.low = 0, .high = 1, .above_low = true},
+           .summary = "share of each training batch in the running averages that evaluation uses"}};
+}
+
+std::vector<Field<L>> multi_step_fields() {
+  return {{.key = "threshold",
+           .locate = [](L& l) { return &l.threshold; },
+           .limits = {.low = 0, .high = 1e6},
+           .summary = "r: values from -r to r are zero; below the largest state"},
+          {.key = "window",
+           .locate = [](L& l) { return &l.window; },
+           .limits = one_of({"rectangular", "triangular"}),
+           .summary = "shape of the derivative around each step"},
+          {.key = "half_width",
+           .locate = [](L& l) { return &l.half_width; },
+           .limits = {.low = 0, .high = 1e6, .above_low = true},
+           .summary = "a: half the width of that shape"}};
 }
 
 std::vector<LayerType> make_layer_types() {
@@ -308,6 +375,11 @@ std::vector<LayerType> make_layer_types() {
          .required = true,
          .summary = "probability of keeping a value"}}},
       {"relu", "the larger of each value and zero", {}},
+      {"batch_norm", "each channel with the mean and the variance of its batch taken out, times a scale, and a bias",
+       batch_norm_fields()},
+      {"multi_step",
+       "the state of the activation's discrete format that each value falls into; clips to [-1, 1] in others",
+       multi_step_fields()},
       {"max_pool", "the largest value in a moving window of each channel", pool_fields()},
       {"average_pool", "the mean of the values in a moving window of each channel", pool_fields()},
       {"global_average_pool", "the mean of each channel", {}},
@@ -350,6 +422,11 @@ const std::vector<Field<Schedule>>& schedule_fields() {
        .limits = integers(1, 1e6),
        .summary = "numbers of finished epochs",
        .implied = true},
+      {.key = "curve",
+       .locate = [](Schedule& s) { return &s.curve; },
+       .limits = one_of({"linear", "geometric"}),
+       .summary = "way from start to end; geometric: by the same factor in every epoch",
+       .implied = true},
   };
   return kFields;
 }
@@ -371,7 +448,7 @@ std::string wanted_type(const FieldPointer& field) {
                                                   "an integer",
                                                   "an integer",
                                                   "a number",
-                                                  "a number or { start, end, until_fraction, factor, at }",
+                                                  "a number or { start, end, until_fraction, factor, at, curve }",
                                                   "an array of integers",
                                                   "a format name",
                                                   "an array of tables",

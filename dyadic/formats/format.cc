@@ -119,6 +119,10 @@ std::int64_t Format::max_magnitude() const {
                   std::abs(code_multiplier * max_code - code_offset));
 }
 
+double Format::grid_limit() const {
+  return std::ldexp(static_cast<double>(max_magnitude()) * static_cast<double>(scale), step_exponent);
+}
+
 std::uint32_t max_finite_code(const Format& format) {
   const int magnitude_bits = format.exponent_bits + format.mantissa_bits;
   const std::uint32_t all_ones = (1U << magnitude_bits) - 1;

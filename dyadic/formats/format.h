@@ -85,6 +85,8 @@ struct Format {
   [[nodiscard]] int min_exponent() const { return 1 - bias; }
   /// Largest |code_multiplier * code - code_offset| of a grid: what bounds sums of products.
   [[nodiscard]] std::int64_t max_magnitude() const;
+  /// Largest |value| of a grid: H of a discrete format.
+  [[nodiscard]] double grid_limit() const;
 };
 
 /// Largest finite code of a floating format, sign bit clear.

@@ -19,12 +19,12 @@ void ActivationLayer::backward(const Tensor& input, const Tensor& /*output*/, co
   if (d_input == nullptr) return;
   if (options_.selection == Selection::relu) relu_route(input, d_output, options_.clipped, routed_);
   else maxout_route(input, d_output, options_.pieces, options_.ties, options_.clipped, routed_);
-  d_input->reset(routed_.shape(), d_preactivation_.current);
-  const RoundingRandom random = {pass.random(d_preactivation_),
+  d_input->reset(routed_.shape(), d_input_.current);
+  const RoundingRandom random = {pass.random(d_input_),
                                  static_cast<std::uint64_t>(options_.values_before * routed_.shape()[0])};
   const RoundingCounts counts =
-      requantize(routed_.data(), routed_.format(), routed_.size(), d_preactivation_.current, d_input->data(), random);
-  pass.count(d_preactivation_, counts, options_.counted.d_input);
+      requantize(routed_.data(), routed_.format(), routed_.size(), d_input_.current, d_input->data(), random);
+  pass.count(d_input_, counts, options_.counted.d_input);
 }
 
 }  // namespace dyadic

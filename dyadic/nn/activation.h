@@ -1,5 +1,5 @@
-// The activation of a node: y = Q(select(z)), role activation; backward routes d_y and rounds it to role
-// d_preactivation. Selections move codes: maxout (identity is maxout with one piece) and relu.
+// The activation of a node: y = Q(select(z)), role activation; backward routes d_y and rounds it to the role of z's
+// gradient. Selections move codes: maxout (identity is maxout with one piece) and relu.
 #pragma once
 
 #include "dyadic/kernels/maxout.h"
@@ -10,6 +10,7 @@ namespace dyadic {
 enum class Selection : std::uint8_t { maxout, relu };
 
 struct ActivationOptions {
+  NodeValue reads = NodeValue::preactivation;
   Selection selection = Selection::maxout;
   std::int64_t pieces = 1;  // of maxout
   Ties ties = Ties::all;
@@ -17,14 +18,14 @@ struct ActivationOptions {
   /// Random bits of the rounding to d_preactivation go on after those of so many values per example: the gradient of z
   /// itself, where the node's bias is added after pooling.
   std::int64_t values_before = 0;
-  Counted counted = {};  // output: role activation, d_input: role d_preactivation
+  Counted counted = {};  // output: role activation, d_input: the gradient of what it reads
 };
 
 class ActivationLayer : public Layer {
  public:
   ActivationLayer(NumberPlan& plan, int node, const ActivationOptions& options)
       : activation_(plan.at(node, Role::activation)),
-        d_preactivation_(plan.at(node, Role::d_preactivation)),
+        d_input_(plan.points_of(node, options.reads).gradient),
         options_(options) {}
 
   void forward(const Tensor& input, Tensor& output, const Pass& pass) override;
@@ -34,7 +35,7 @@ class ActivationLayer : public Layer {
 
  private:
   RoundingPoint& activation_;
-  RoundingPoint& d_preactivation_;
+  RoundingPoint& d_input_;
   ActivationOptions options_;
   Tensor selected_, routed_;
 };

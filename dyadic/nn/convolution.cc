@@ -74,14 +74,15 @@ RoundingCounts round_convolution(const RoundedConvolution& job, Tensor& output, 
 void ConvolutionLayer::forward(const Tensor& input, Tensor& output, const Pass& pass) {
   const ConvolutionShape shape = shape_of(input);
   const Tensor& weight = weights_.weight_copy(pass);
-  output.reset({shape.batch, shape.out_height(), shape.out_width(), shape.outputs}, preactivation_.current);
+  output.reset({shape.batch, shape.out_height(), shape.out_width(), shape.outputs},
+               weights_.sum_format(preactivation_, input, weight, pass));
   const bool adds_bias = !(options_.bias_after_pool && pass.training);
   const RoundedConvolution job = {.product = ConvolutionProduct::forward,
                                   .shape = shape,
                                   .a = &input,
                                   .b = &weight,
                                   .b_scale_exponent = weights_.scale_exponent(pass),
-                                  .bias = adds_bias ? &weights_.prepare_bias(input, weight, pass) : nullptr,
+                                  .bias = adds_bias ? weights_.prepare_bias(input, weight, pass) : nullptr,
                                   .random = pass.rounding(preactivation_, output)};
   pass.count(preactivation_, round_convolution(job, output, a_values_, b_values_));
 }

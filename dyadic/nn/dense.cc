@@ -59,7 +59,7 @@ void DenseLayer::forward(const Tensor& input, Tensor& output, const Pass& pass) 
     throw ShapeError(weights_.weight.name + " " + shape_text(weight.shape()) + " cannot take input " +
                      shape_text(input.shape()));
   }
-  output.reset({batch, units}, preactivation_.current);
+  output.reset({batch, units}, weights_.sum_format(preactivation_, input, weight, pass));
   const RoundedProduct job = {.a = &input,
                               .a_row_stride = inputs,
                               .b = &weight,
@@ -68,7 +68,7 @@ void DenseLayer::forward(const Tensor& input, Tensor& output, const Pass& pass) 
                               .n = units,
                               .depth = inputs,
                               .b_scale_exponent = weights_.scale_exponent(pass),
-                              .bias = &weights_.prepare_bias(input, weight, pass),
+                              .bias = weights_.prepare_bias(input, weight, pass),
                               .random = pass.random(preactivation_),
                               .first_row = pass.first_example};
   pass.count(preactivation_, rounded_product(job, output, a_values_, b_values_));

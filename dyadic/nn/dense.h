@@ -16,7 +16,7 @@ class DenseLayer : public Layer {
   void forward(const Tensor& input, Tensor& output, const Pass& pass) override;
   void backward(const Tensor& input, const Tensor& output, const Tensor& d_output, Tensor* d_input,
                 const Pass& pass) override;
-  std::vector<Parameter*> parameters() override { return {&weights_.weight, &weights_.bias}; }
+  std::vector<Parameter*> parameters() override { return weights_.parameters(); }
   [[nodiscard]] std::int64_t scratch_bytes() const override;
 
  private:

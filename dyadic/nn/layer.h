@@ -40,18 +40,29 @@ struct Counted {
 struct Parameter {
   std::string name;                     // "h1.weight"
   Tensor master;                        // what is updated, role *_master
-  Tensor update;                        // momentum, role *_update
+  Tensor update;                        // momentum, or Adam's first moment: role *_update
+  Tensor moment;                        // Adam's second moment, role *_moment; empty under other optimisers
   Tensor gradient;                      // role d_*
   RoundingPoint* copy_point = nullptr;  // what products see, role weight or bias
   RoundingPoint* master_point = nullptr;
   RoundingPoint* update_point = nullptr;
+  RoundingPoint* moment_point = nullptr;
   RoundingPoint* gradient_point = nullptr;
   double max_norm = 0;             // 0: none
   bool norm_over_outputs = false;  // of each column over the rows, as the original does for convolutions
   double learning_rate_scale = 1;
   double weight_decay = 0;
-  double initial_limit = 0;      // initial values are uniform in [-limit, limit)
+  double initial_value = 0;
+  double initial_limit = 0;      // or, if not 0, initial values are uniform in [-limit, limit)
   double initial_deviation = 0;  // or, if not 0, normal with this deviation
+};
+
+/// What a layer keeps from step to step besides parameters: running averages. Part of every checkpoint.
+struct LayerState {
+  std::string name;  // "c1.mean"
+  Tensor values;
+  RoundingPoint* point = nullptr;
+  double initial_value = 0;
 };
 
 class Layer {
@@ -67,6 +78,7 @@ class Layer {
   virtual void backward(const Tensor& input, const Tensor& output, const Tensor& d_output, Tensor* d_input,
                         const Pass& pass) = 0;
   virtual std::vector<Parameter*> parameters() { return {}; }
+  virtual std::vector<LayerState*> states() { return {}; }
   /// Memory kept between passes besides parameters' masters, updates and the network's tensors, in bytes.
   [[nodiscard]] virtual std::int64_t scratch_bytes() const { return 0; }
 };

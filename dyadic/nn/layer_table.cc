@@ -7,10 +7,12 @@
 #include "dyadic/base/error.h"
 #include "dyadic/experiment/layer_shape.h"
 #include "dyadic/nn/activation.h"
+#include "dyadic/nn/batch_norm.h"
 #include "dyadic/nn/convolution.h"
 #include "dyadic/nn/dense.h"
 #include "dyadic/nn/dropout.h"
 #include "dyadic/nn/flatten.h"
+#include "dyadic/nn/multi_step.h"
 #include "dyadic/nn/pool.h"
 #include "dyadic/nn/pooled_bias.h"
 
@@ -50,9 +52,11 @@ WeightOptions weight_options(const LayerSpec& spec, const LayerContext& context,
                            .learning_rate_scale = spec.learning_rate_scale,
                            .weight_decay = spec.weight_decay,
                            .test_scale = spec.test_scale,
+                           .has_bias = spec.bias != "none",
                            .input_gradient_from_master = context.recipe.network.input_gradient == "master"};
   // Glorot and Bengio 2010; outputs count all pieces.
   if (spec.init == "glorot_uniform") options.initial_limit = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
+  if (spec.init == "uniform") options.initial_limit = spec.init_limit;
   if (spec.init == "normal") options.initial_deviation = spec.init_deviation;
   return options;
 }
@@ -61,6 +65,7 @@ void begin_node(LayerContext& context) {
   ++context.node;
   context.needs_activation = true;
   context.pools_before_activation = false;
+  context.normalized = false;
 }
 
 void add_dense(const LayerSpec& spec, LayerContext& context, Layers& layers) {
@@ -94,13 +99,14 @@ void add_activation(Selection selection, std::int64_t pieces, LayerContext& cont
   const NetworkSpec& network = context.recipe.network;
   layers.push_back(std::make_unique<ActivationLayer>(
       context.plan, context.node,
-      ActivationOptions{
-          .selection = selection,
-          .pieces = pieces,
-          .ties = network.ties == "first" ? Ties::first : Ties::all,
-          .clipped = network.straight_through == "clipped",
-          .values_before = context.values_before_bias,
-          .counted = {.output = is_last_of_node(context, next_index), .d_input = !context.pools_before_activation}}));
+      ActivationOptions{.reads = context.value(),
+                        .selection = selection,
+                        .pieces = pieces,
+                        .ties = network.ties == "first" ? Ties::first : Ties::all,
+                        .clipped = network.straight_through == "clipped",
+                        .values_before = context.values_before_bias,
+                        .counted = {.output = is_last_of_node(context, next_index),
+                                    .d_input = context.normalized || !context.pools_before_activation}}));
   context.needs_activation = false;
   context.values_before_bias = 0;
 }
@@ -111,6 +117,27 @@ void add_maxout(const LayerSpec& spec, LayerContext& context, Layers& layers) {
 
 void add_relu(const LayerSpec&, LayerContext& context, Layers& layers) {
   add_activation(Selection::relu, 1, context, layers, context.index + 1);
+}
+
+void add_multi_step(const LayerSpec& spec, LayerContext& context, Layers& layers) {
+  layers.push_back(std::make_unique<MultiStepLayer>(
+      context.plan, context.node, context.value(),
+      MultiStepOptions{
+          .threshold = spec.threshold, .triangular = spec.window == "triangular", .half_width = spec.half_width},
+      Counted{.output = is_last_of_node(context, context.index + 1),
+              .d_input = context.normalized || !context.pools_before_activation}));
+  context.needs_activation = false;
+}
+
+void add_batch_norm(const LayerSpec& spec, LayerContext& context, Layers& layers) {
+  layers.push_back(std::make_unique<BatchNormLayer>(
+      context.plan, context.node,
+      BatchNormOptions{.name = context.plan.nodes()[static_cast<std::size_t>(context.node)],
+                       .channels = context.shape.back(),
+                       .epsilon = spec.epsilon,
+                       .average = spec.average,
+                       .counts_d_input = !context.pools_before_activation}));
+  context.normalized = true;
 }
 
 void add_dropout(const LayerSpec& spec, LayerContext& context, Layers& layers) {
@@ -128,7 +155,7 @@ void add_max_pool(const LayerSpec& spec, LayerContext& context, Layers& layers) 
   const bool before = context.needs_activation;
   const PoolShape shape = pool_shape(spec, 1, context.shape);
   layers.push_back(
-      std::make_unique<MaxPoolLayer>(pool_points(context.plan, context.node, before), shape,
+      std::make_unique<MaxPoolLayer>(context.plan.points_of(context.node, context.value()), shape,
                                      context.recipe.network.ties == "first" ? Ties::first : Ties::all,
                                      Counted{.output = !before && is_last_of_node(context, context.index + 1),
                                              .d_input = before && !context.pools_before_activation}));
@@ -143,7 +170,7 @@ void add_max_pool(const LayerSpec& spec, LayerContext& context, Layers& layers) 
 void add_average_pool(const LayerSpec& spec, LayerContext& context, Layers& layers) {
   const bool before = context.needs_activation;
   layers.push_back(std::make_unique<AveragePoolLayer>(
-      pool_points(context.plan, context.node, before), pool_shape(spec, 1, context.shape),
+      context.plan.points_of(context.node, context.value()), pool_shape(spec, 1, context.shape),
       Counted{.output = !before && is_last_of_node(context, context.index + 1),
               .d_input = before && !context.pools_before_activation}));
   context.pools_before_activation |= before;
@@ -161,6 +188,8 @@ constexpr Row kRows[] = {
     {"dropout", true, add_dropout},
     {"maxout", false, add_maxout},
     {"relu", false, add_relu},
+    {"batch_norm", false, add_batch_norm},
+    {"multi_step", false, add_multi_step},
     {"max_pool", false, add_max_pool},
     {"average_pool", false, add_average_pool},
     {"global_average_pool", false, add_average_pool},

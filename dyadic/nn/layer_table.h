@@ -21,10 +21,17 @@ struct LayerContext {
   int node = 0;                   // ordinal of the last layer with weights
   bool needs_activation = false;  // that node has a z but no y yet
   bool pools_before_activation = false;
+  bool normalized = false;              // its z has gone through a batch_norm
   Weights* waiting_bias = nullptr;      // of a convolution whose bias is added after the pool
   std::int64_t values_before_bias = 0;  // then: values of z per example, until the activation
   std::int64_t largest = 0;             // values per example of the largest tensor so far
   std::size_t index = 0;                // of the next layer in the list
+
+  /// Which of the node's values the next layer reads.
+  [[nodiscard]] NodeValue value() const {
+    if (!needs_activation) return NodeValue::activation;
+    return normalized ? NodeValue::normalized : NodeValue::preactivation;
+  }
 };
 
 /// The layers of a recipe in order, the identity activations of nodes that name none included. Throws ShapeError,

@@ -16,7 +16,10 @@ std::vector<std::string> node_names(const Recipe& recipe) {
 }
 
 Network::Network(const Recipe& recipe, int classes)
-    : plan_(recipe.formats, node_names(recipe)), input_shape_(recipe.network.input) {
+    : plan_(recipe.formats, node_names(recipe)),
+      input_shape_(recipe.network.input),
+      signed_pixels_(recipe.data.pixels == "signed"),
+      has_moments_(recipe.train.optimizer == "adam") {
   LayerContext context = {.recipe = recipe, .plan = plan_, .shape = input_shape_};
   bool parameter_behind = false;
   for (std::unique_ptr<Layer>& layer : make_layers(context)) {
@@ -29,14 +32,22 @@ Network::Network(const Recipe& recipe, int classes)
                      " preactivations, one per class: a dense layer, or a convolution and its pools");
   }
   largest_tensor_ = context.largest;
-  loss_ = std::make_unique<SoftmaxNll>(plan_, context.node, recipe.network.loss_scale == "classes",
-                                       recipe.network.straight_through == "clipped", !context.pools_before_activation);
+  loss_ = make_loss(recipe.network, plan_, context.node, context.value(),
+                    context.normalized || !context.pools_before_activation);
 }
 
 std::vector<Parameter*> Network::parameters() {
   std::vector<Parameter*> all;
   for (Vertex& vertex : vertices_) {
     for (Parameter* parameter : vertex.layer->parameters()) all.push_back(parameter);
+  }
+  return all;
+}
+
+std::vector<LayerState*> Network::states() {
+  std::vector<LayerState*> all;
+  for (Vertex& vertex : vertices_) {
+    for (LayerState* state : vertex.layer->states()) all.push_back(state);
   }
   return all;
 }
@@ -55,7 +66,7 @@ void Network::initialise(std::uint64_t seed, bool keep_updates) {
                       static_cast<std::uint32_t>(Role::weight), RandomPurpose::initial_weights);
     const RandomStream uniform = {.seed = seed, .step = 0, .stream = stream};
     const auto n = static_cast<std::size_t>(parameter->master.size());
-    values.assign(n, 0.0);
+    values.assign(n, parameter->initial_value);
     for (std::size_t i = 0; parameter->initial_limit > 0 && i < n; ++i) {
       values[i] = (2.0 * random_uniform(uniform, i) - 1.0) * parameter->initial_limit;
     }
@@ -79,6 +90,15 @@ void Network::initialise(std::uint64_t seed, bool keep_updates) {
       values.assign(n, 0.0);
       quantize(values.data(), parameter->update.size(), update, parameter->update.data(), {});
     }
+    if (!has_moments_) continue;
+    parameter->moment = Tensor(shape, parameter->moment_point->current);
+    values.assign(n, 0.0);
+    quantize(values.data(), parameter->moment.size(), parameter->moment.format(), parameter->moment.data(), {});
+  }
+  for (LayerState* state : states()) {
+    values.assign(static_cast<std::size_t>(state->values.size()), state->initial_value);
+    state->values.reset(state->values.shape(), state->point->current);
+    quantize(values.data(), state->values.size(), state->values.format(), state->values.data(), {});
   }
 }
 
@@ -95,12 +115,20 @@ Tensor& Network::begin_input(std::int64_t count, std::int64_t values) {
 void Network::load_input(std::span<const std::uint8_t> pixels, std::int64_t count, const Pass& pass) {
   Tensor& input = begin_input(count, static_cast<std::int64_t>(pixels.size()));
   const Format& format = input.format();
-  if (format.family == Family::fixed && format.min_code == 0 && format.max_code == 255 && format.step_exponent == -8) {
+  const bool is_fixed = format.family == Family::fixed;
+  if (is_fixed && !signed_pixels_ && format.min_code == 0 && format.max_code == 255 && format.step_exponent == -8) {
     std::copy(pixels.begin(), pixels.end(), input.codes<std::uint8_t>().begin());  // uq0.8: the byte is the code
     return;
   }
+  if (is_fixed && signed_pixels_ && format.min_code == -128 && format.max_code == 127 && format.step_exponent == -7) {
+    std::ranges::transform(pixels, input.codes<std::int8_t>().begin(),  // q1.7: the byte less 128 is
+                           [](std::uint8_t pixel) { return static_cast<std::int8_t>(pixel - 128); });
+    return;
+  }
+  const float step = signed_pixels_ ? 0x1p-7F : 0x1p-8F;
+  const float least = signed_pixels_ ? -1.0F : 0.0F;
   std::vector<float> values(pixels.size());
-  for (std::size_t i = 0; i < pixels.size(); ++i) values[i] = static_cast<float>(pixels[i]) * 0x1p-8F;
+  for (std::size_t i = 0; i < pixels.size(); ++i) values[i] = static_cast<float>(pixels[i]) * step + least;
   round_input(values, pass);
 }
 

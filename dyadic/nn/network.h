@@ -9,7 +9,7 @@
 
 #include "dyadic/experiment/recipe.h"
 #include "dyadic/nn/layer.h"
-#include "dyadic/nn/softmax_nll.h"
+#include "dyadic/nn/loss.h"
 
 namespace dyadic {
 
@@ -19,14 +19,15 @@ class Network {
 
   [[nodiscard]] NumberPlan& plan() { return plan_; }
   [[nodiscard]] std::vector<Parameter*> parameters();
+  [[nodiscard]] std::vector<LayerState*> states();
   [[nodiscard]] std::int64_t parameter_count();
 
   /// Draws the initial weights (the same every time) into the masters in their current formats, biases zero, and,
   /// unless `keep_updates`, sets the momentum to zero; kept momentum is rounded once to its current format.
   void initialise(std::uint64_t seed, bool keep_updates);
 
-  /// Rounds `pixels` (byte k means k / 256), or the numbers of a preprocessed set, to the input's role:
-  /// [count, ...shape of an example].
+  /// Rounds `pixels` (byte k means k / 256, or k / 128 - 1 if the recipe says so), or the numbers of a preprocessed
+  /// set, to the input's role: [count, ...shape of an example].
   void load_input(std::span<const std::uint8_t> pixels, std::int64_t count, const Pass& pass);
   void load_input(std::span<const float> values, std::int64_t count, const Pass& pass);
 
@@ -59,8 +60,10 @@ class Network {
 
   NumberPlan plan_;
   std::vector<Vertex> vertices_;
-  std::unique_ptr<SoftmaxNll> loss_;
+  std::unique_ptr<Loss> loss_;
   Shape input_shape_;  // of one example
+  bool signed_pixels_ = false;
+  bool has_moments_ = false;
   std::int64_t largest_tensor_ = 0;
   Tensor input_;
 };

@@ -39,6 +39,14 @@ NumberPlan::NumberPlan(const FormatPlan& formats, std::vector<std::string> nodes
   refresh_formats();
 }
 
+ValuePoints NumberPlan::points_of(int node, NodeValue value) {
+  switch (value) {
+    case NodeValue::preactivation: return {at(node, Role::preactivation), at(node, Role::d_preactivation)};
+    case NodeValue::normalized: return {at(node, Role::normalized), at(node, Role::d_normalized)};
+    default: return {at(node, node == 0 ? Role::input : Role::activation), at(node, Role::d_activation)};
+  }
+}
+
 std::string NumberPlan::describe(const RoundingPoint& point) const {
   return nodes_[static_cast<std::size_t>(point.node)] + ": " + std::string(role_name(point.role)) + " (" +
          format_name(point.current) + ")";

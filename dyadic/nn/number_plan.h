@@ -41,6 +41,15 @@ struct RoundingPoint {
   }
 };
 
+/// The values that follow each other at a node.
+enum class NodeValue : std::uint8_t { preactivation, normalized, activation };
+
+/// Where such a value and its gradient are rounded.
+struct ValuePoints {
+  RoundingPoint& value;
+  RoundingPoint& gradient;
+};
+
 class NumberPlan {
  public:
   /// `nodes`: names by ordinal; ordinal 0 is the network's input.
@@ -49,6 +58,7 @@ class NumberPlan {
   [[nodiscard]] RoundingPoint& at(int node, Role role) {
     return points_[static_cast<std::size_t>(node)][static_cast<std::size_t>(role)];
   }
+  [[nodiscard]] ValuePoints points_of(int node, NodeValue value);
   [[nodiscard]] const std::vector<std::string>& nodes() const { return nodes_; }
   [[nodiscard]] const std::vector<RangeGroup>& groups() const { return groups_; }
   [[nodiscard]] std::int64_t batches() const { return batches_; }

@@ -16,11 +16,6 @@ Shape output_shape(const PoolShape& shape) {
 
 }  // namespace
 
-PoolPoints pool_points(NumberPlan& plan, int node, bool before_activation) {
-  if (before_activation) return {plan.at(node, Role::preactivation), plan.at(node, Role::d_preactivation)};
-  return {plan.at(node, node == 0 ? Role::input : Role::activation), plan.at(node, Role::d_activation)};
-}
-
 void MaxPoolLayer::forward(const Tensor& input, Tensor& output, const Pass& pass) {
   max_pool_select(input, with_batch(shape_, input), output);
   if (pass.training && counted_.output) {

@@ -8,18 +8,10 @@
 
 namespace dyadic {
 
-/// The roles a pool rounds in: those of z where it stands before its node's activation, else those of y.
-struct PoolPoints {
-  RoundingPoint& value;
-  RoundingPoint& gradient;
-};
-
-PoolPoints pool_points(NumberPlan& plan, int node, bool before_activation);
-
 class MaxPoolLayer : public Layer {
  public:
   /// `shape`: of one example; batches come with the tensors.
-  MaxPoolLayer(const PoolPoints& points, const PoolShape& shape, Ties ties, Counted counted)
+  MaxPoolLayer(const ValuePoints& points, const PoolShape& shape, Ties ties, Counted counted)
       : points_(points), shape_(shape), ties_(ties), counted_(counted) {}
 
   void forward(const Tensor& input, Tensor& output, const Pass& pass) override;
@@ -27,7 +19,7 @@ class MaxPoolLayer : public Layer {
                 const Pass& pass) override;
 
  private:
-  PoolPoints points_;
+  ValuePoints points_;
   PoolShape shape_;
   Ties ties_;
   Counted counted_;
@@ -35,7 +27,7 @@ class MaxPoolLayer : public Layer {
 
 class AveragePoolLayer : public Layer {
  public:
-  AveragePoolLayer(const PoolPoints& points, const PoolShape& shape, Counted counted)
+  AveragePoolLayer(const ValuePoints& points, const PoolShape& shape, Counted counted)
       : points_(points), shape_(shape), counted_(counted) {}
 
   void forward(const Tensor& input, Tensor& output, const Pass& pass) override;
@@ -43,7 +35,7 @@ class AveragePoolLayer : public Layer {
                 const Pass& pass) override;
 
  private:
-  PoolPoints points_;
+  ValuePoints points_;
   PoolShape shape_;
   Counted counted_;
 };

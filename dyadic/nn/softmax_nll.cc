@@ -43,7 +43,7 @@ BatchScore SoftmaxNll::forward(const Tensor& z, std::span<const std::uint8_t> ta
 void SoftmaxNll::backward(const Tensor& z, std::span<const std::uint8_t> targets, Tensor& d_z, const Pass& pass) {
   const std::int64_t batch = y_.shape()[0];
   const auto classes = static_cast<std::size_t>(batch == 0 ? 0 : y_.size() / batch);
-  const double divisor = divide_by_classes_ ? static_cast<double>(classes) : static_cast<double>(batch);
+  const double divisor = loss_divisor(scale_, batch, classes);
   for (std::size_t i = 0; i < probabilities_.size(); ++i) {
     const double target = i % classes == targets[i / classes] ? 1.0 : 0.0;
     probabilities_[i] = (y_values_[i] - target) / divisor;
@@ -54,10 +54,10 @@ void SoftmaxNll::backward(const Tensor& z, std::span<const std::uint8_t> targets
   // Softmax passes all of d_y on; only saturated z stop it, as in any activation: a maxout of one piece.
   if (clipped_) maxout_route(z, d_y_, 1, Ties::all, true, routed_);
   const Tensor& from = clipped_ ? routed_ : d_y_;
-  d_z.reset(y_.shape(), d_preactivation_.current);
-  pass.count(d_preactivation_,
-             requantize(from.data(), from.format(), from.size(), d_preactivation_.current, d_z.data(),
-                        {.stream = pass.random(d_preactivation_), .first_index = 0}),
+  d_z.reset(y_.shape(), d_z_.current);
+  pass.count(d_z_,
+             requantize(from.data(), from.format(), from.size(), d_z_.current, d_z.data(),
+                        {.stream = pass.random(d_z_), .first_index = 0}),
              counted_);
 }
 

@@ -1,8 +1,11 @@
 #include "dyadic/nn/weights.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "dyadic/base/error.h"
+#include "dyadic/formats/table.h"
 #include "dyadic/kernels/reduce.h"
 
 namespace dyadic {
@@ -36,6 +39,7 @@ Weights::Weights(NumberPlan& plan, int node, const WeightOptions& options)
              .copy_point = &plan.at(node, Role::weight),
              .master_point = &plan.at(node, Role::weight_master),
              .update_point = &plan.at(node, Role::weight_update),
+             .moment_point = &plan.at(node, Role::weight_moment),
              .gradient_point = &plan.at(node, Role::d_weight),
              .max_norm = options.max_norm,
              .norm_over_outputs = options.norm_over_outputs,
@@ -47,12 +51,19 @@ Weights::Weights(NumberPlan& plan, int node, const WeightOptions& options)
            .copy_point = &plan.at(node, Role::bias),
            .master_point = &plan.at(node, Role::bias_master),
            .update_point = &plan.at(node, Role::bias_update),
+           .moment_point = &plan.at(node, Role::bias_moment),
            .gradient_point = &plan.at(node, Role::d_bias),
            .learning_rate_scale = options.learning_rate_scale},
       test_scale_exponent_(std::ilogb(options.test_scale)),
+      has_bias_(options.has_bias),
       input_gradient_from_master_(options.input_gradient_from_master) {
   weight.master.reset(options.shape, weight.master_point->current);
-  bias.master.reset({options.shape[0]}, bias.master_point->current);
+  if (has_bias_) bias.master.reset({options.shape[0]}, bias.master_point->current);
+}
+
+std::vector<Parameter*> Weights::parameters() {
+  if (has_bias_) return {&weight, &bias};
+  return {&weight};
 }
 
 const Tensor& Weights::copy_of(const Parameter& parameter, Tensor& scratch, const Pass& pass) const {
@@ -72,12 +83,13 @@ const Tensor& Weights::weight_for_input_gradient(const Pass& pass) {
   return input_gradient_from_master_ ? weight.master : weight_copy(pass);
 }
 
-const PreparedBias& Weights::prepare_bias(const Tensor& input, const Tensor& weight_copy, const Pass& pass) {
+const PreparedBias* Weights::prepare_bias(const Tensor& input, const Tensor& weight_copy, const Pass& pass) {
+  if (!has_bias_) return nullptr;
   const Tensor& values = bias_copy(pass);
   const int scale = scale_exponent(pass);
   if (!is_integer_product(input.format(), weight_copy.format())) {
     prepared_bias_.prepare_float(values, scale);
-    return prepared_bias_;
+    return &prepared_bias_;
   }
   if (!values.format().is_dyadic_grid()) {
     throw UsageError(bias.name + ": format " + format_name(values.format()) +
@@ -85,10 +97,29 @@ const PreparedBias& Weights::prepare_bias(const Tensor& input, const Tensor& wei
   }
   prepared_bias_.prepare_integer(values, scale,
                                  input.format().step_exponent + weight_copy.format().step_exponent + scale);
-  return prepared_bias_;
+  return &prepared_bias_;
+}
+
+Format Weights::sum_format(const RoundingPoint& point, const Tensor& input, const Tensor& weight_copy,
+                           const Pass& pass) const {
+  const Format& a = input.format();
+  const Format& b = weight_copy.format();
+  if (point.current.family != Family::exact) return point.current;
+  if (!is_integer_product(a, b)) return parse_format("float32");  // float sums are that
+  const std::int64_t depth = weight_copy.size() / weight_copy.shape()[0];
+  if (integer_sum_type(depth, a.max_magnitude(), b.max_magnitude(), 0) != SumType::i32) {
+    throw ShapeError(weight.name + ": exact sums of " + std::to_string(depth) + " products of " + format_name(a) +
+                     " and " + format_name(b) + " do not fit 32 bits; name a format for the preactivation");
+  }
+  const std::int64_t largest = depth * a.max_magnitude() * b.max_magnitude();
+  const int width = std::max(2, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(largest))) + 1);
+  const int fraction_bits = -(a.step_exponent + b.step_exponent + scale_exponent(pass));
+  const std::string name = "q" + std::to_string(width - fraction_bits) + "." + std::to_string(fraction_bits) + "s";
+  return make_fixed(name, width - fraction_bits, fraction_bits, true, true);
 }
 
 void Weights::round_bias_gradient(const Tensor& d_output, const Pass& pass) {
+  if (!has_bias_) return;
   RoundingPoint& point = *bias.gradient_point;
   bias.gradient.reset(bias.master.shape(), point.current);
   pass.count(point, round_column_sums(d_output, bias.gradient, {.stream = pass.random(point), .first_index = 0}));

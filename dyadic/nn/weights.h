@@ -18,7 +18,8 @@ struct WeightOptions {
   bool norm_over_outputs = false;
   double learning_rate_scale = 1;
   double weight_decay = 0;
-  double test_scale = 1;                    // a power of two
+  double test_scale = 1;  // a power of two
+  bool has_bias = true;
   bool input_gradient_from_master = false;  // else the copy that forward() used
 };
 
@@ -27,7 +28,9 @@ class Weights {
   Weights(NumberPlan& plan, int node, const WeightOptions& options);
 
   Parameter weight;
-  Parameter bias;
+  Parameter bias;  // empty without one
+
+  std::vector<Parameter*> parameters();
 
   /// The weights that forward and backward products see, made anew from the masters. The reference lives until the next
   /// call.
@@ -39,11 +42,16 @@ class Weights {
   /// log2 of what weight and bias are multiplied by in this pass.
   [[nodiscard]] int scale_exponent(const Pass& pass) const { return pass.training ? 0 : test_scale_exponent_; }
 
-  /// The bias for sums of products of `input` and the weight copy. Throws UsageError if the bias' format cannot join
-  /// integer sums.
-  const PreparedBias& prepare_bias(const Tensor& input, const Tensor& weight_copy, const Pass& pass);
+  /// The bias for sums of products of `input` and the weight copy; null without one. Throws UsageError if the bias'
+  /// format cannot join integer sums.
+  const PreparedBias* prepare_bias(const Tensor& input, const Tensor& weight_copy, const Pass& pass);
 
-  /// d_bias = Q(sum over all but the last extent of d_output), role d_bias.
+  /// The format that sums of products of `input` and the weight copy are stored in: the point's, or, if that is
+  /// `exact`, the one of the sums themselves, in which nothing is rounded. Throws ShapeError if it has no such code.
+  [[nodiscard]] Format sum_format(const RoundingPoint& point, const Tensor& input, const Tensor& weight_copy,
+                                  const Pass& pass) const;
+
+  /// d_bias = Q(sum over all but the last extent of d_output), role d_bias; nothing without a bias.
   void round_bias_gradient(const Tensor& d_output, const Pass& pass);
 
   [[nodiscard]] std::int64_t scratch_bytes() const { return weight_copy_.bytes() + bias_copy_.bytes(); }
@@ -52,6 +60,7 @@ class Weights {
   const Tensor& copy_of(const Parameter& parameter, Tensor& scratch, const Pass& pass) const;
 
   int test_scale_exponent_;
+  bool has_bias_;
   bool input_gradient_from_master_;
   PreparedBias prepared_bias_;
   Tensor weight_copy_, bias_copy_;

@@ -130,6 +130,13 @@ void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer
                    parameter->master);
     restore_tensor(file, parameter->name + std::string(kUpdateSuffix), path, parameter->update_point->current,
                    parameter->update);
+    if (!parameter->moment.empty()) {
+      restore_tensor(file, parameter->name + std::string(kMomentSuffix), path, parameter->moment_point->current,
+                     parameter->moment);
+    }
+  }
+  for (LayerState* state : trainer.network().states()) {
+    restore_tensor(file, state->name, path, state->point->current, state->values);
   }
   if (state_checksum(trainer.network()) != metadata_entry(file, kStateKey))
     throw FileFormatError("state checksum does not match");
@@ -157,7 +164,11 @@ std::string state_checksum(Network& network) {
   for (const Parameter* parameter : network.parameters()) {
     add_to_checksum(sha, parameter->name + std::string(kMasterSuffix), parameter->master);
     add_to_checksum(sha, parameter->name + std::string(kUpdateSuffix), parameter->update);
+    if (!parameter->moment.empty()) {
+      add_to_checksum(sha, parameter->name + std::string(kMomentSuffix), parameter->moment);
+    }
   }
+  for (const LayerState* state : network.states()) add_to_checksum(sha, state->name, state->values);
   const NumberPlan& plan = network.plan();
   for (const RangeGroup& group : plan.groups()) {
     const std::string line = plan.nodes()[static_cast<std::size_t>(group.node)] + '\0' +
@@ -190,7 +201,11 @@ SafetensorsFile make_checkpoint(Trainer& trainer) {
   for (const Parameter* parameter : trainer.network().parameters()) {
     pack_tensor(file, parameter->name + std::string(kMasterSuffix), parameter->master);
     pack_tensor(file, parameter->name + std::string(kUpdateSuffix), parameter->update);
+    if (!parameter->moment.empty()) {
+      pack_tensor(file, parameter->name + std::string(kMomentSuffix), parameter->moment);
+    }
   }
+  for (const LayerState* state : trainer.network().states()) pack_tensor(file, state->name, state->values);
   return file;
 }
 

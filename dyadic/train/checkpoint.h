@@ -1,13 +1,15 @@
 // Checkpoints: everything a run needs to go on as if it had never stopped, in one safetensors file.
 //
-//   tensors    NAME.master and NAME.update of every parameter, codes packed to their width, formats by name
+//   tensors    NAME.master and NAME.update of every parameter, NAME.moment where the optimiser has second moments,
+//              NODE.mean and NODE.variance of batch normalisation; codes packed to their width, formats by name
 //   metadata   "dyadic.checkpoint" format version, "dyadic.recipe" SHA-256 of the resolved recipe, "dyadic.data"
 //              fingerprint of the data, "dyadic.progress", "dyadic.ranges", "dyadic.counts" as JSON,
 //              "dyadic.state_sha256" the run's checksum (below)
 //
-// state_checksum is the SHA-256 over, for each parameter in network order, for master then momentum: name, format name
-// with its range, shape (each as text and a zero byte) and the packed codes; then node, role and R of every range
-// group. It depends on what was trained and not on files, threads or instruction sets.
+// state_checksum is the SHA-256 over, for each parameter in network order, for master, momentum and second moment, and
+// then for each mean and variance: name, format name with its range, shape (each as text and a zero byte) and the
+// packed codes; then node, role and R of every range group. It depends on what was trained and not on files, threads or
+// instruction sets.
 #pragma once
 
 #include <string>
@@ -21,6 +23,7 @@ namespace dyadic {
 inline constexpr int kCheckpointVersion = 1;
 inline constexpr std::string_view kMasterSuffix = ".master";
 inline constexpr std::string_view kUpdateSuffix = ".update";
+inline constexpr std::string_view kMomentSuffix = ".moment";
 
 /// Identifies a recipe in checkpoints: SHA-256 of recipe_text().
 std::string recipe_checksum(const Recipe& recipe);

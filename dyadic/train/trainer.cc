@@ -4,10 +4,9 @@
 #include <cstdio>
 
 #include "dyadic/base/error.h"
-#include "dyadic/kernels/column_norm.h"
 #include "dyadic/kernels/quantize.h"
-#include "dyadic/kernels/update.h"
 #include "dyadic/train/initial_weights.h"
+#include "dyadic/train/optimizer.h"
 
 namespace dyadic {
 namespace {
@@ -18,36 +17,11 @@ double percent(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
-SgdUpdateCounts update_parameter(Parameter& parameter, double momentum, double learning_rate, std::uint64_t seed,
-                                 std::uint32_t step) {
-  Tensor& master = parameter.master;
-  const bool is_matrix = master.shape().size() > 1;
-  SgdUpdate job = {.momentum = momentum,
-                   .learning_rate = learning_rate * parameter.learning_rate_scale,
-                   .max_norm = parameter.norm_over_outputs ? 0 : parameter.max_norm,
-                   .weight_decay = parameter.weight_decay,
-                   .rows = is_matrix ? master.shape()[0] : 1,
-                   .columns = is_matrix ? master.size() / master.shape()[0] : master.size(),
-                   .master = master.data(),
-                   .master_from = master.format(),
-                   .master_to = parameter.master_point->current,
-                   .update = parameter.update.data(),
-                   .update_from = parameter.update.format(),
-                   .update_to = parameter.update_point->current,
-                   .gradient = parameter.gradient.data(),
-                   .gradient_format = parameter.gradient.format(),
-                   .update_random = {seed, step, parameter.update_point->stream()},
-                   .master_random = {seed, step, parameter.master_point->stream()}};
-  // Range initialisation compares values with the range of now; codes of a dfx master keep the one they were written
-  // in.
-  if (job.master_from.family == Family::floating) job.master_from.range = job.master_to.range;
-  SgdUpdateCounts counts = sgd_update(job);
-  master.set_format(job.master_to);
-  parameter.update.set_format(job.update_to);
-  if (parameter.norm_over_outputs && parameter.max_norm > 0) {
-    counts.master_nonfinite = limit_column_norms(master, parameter.max_norm, job.master_random).nonfinite;
-  }
-  return counts;
+/// Roles of what lives from one step to the next.
+std::vector<const RoundingPoint*> kept_points(const Parameter& parameter) {
+  std::vector<const RoundingPoint*> points = {parameter.master_point, parameter.update_point};
+  if (!parameter.moment.empty()) points.push_back(parameter.moment_point);
+  return points;
 }
 
 }  // namespace
@@ -71,9 +45,17 @@ void Trainer::begin_parameters(bool keep_updates) {
 
 std::int64_t Trainer::batches_per_epoch() const { return split_.train.count() / recipe_.train.batch; }
 
-double Trainer::learning_rate() const { return recipe_.train.learning_rate.at(progress_.epochs, recipe_.train.epochs); }
+double Trainer::learning_rate() const {
+  if (!initialising() && progress_.epochs < recipe_.train.warmup_epochs_at_zero) return 0;
+  return recipe_.train.learning_rate.at(progress_.epochs, recipe_.train.epochs);
+}
 
 double Trainer::momentum() const { return recipe_.train.momentum.at(progress_.epochs, recipe_.train.epochs); }
+
+std::int64_t Trainer::moments_step() const {
+  const std::int64_t step = std::int64_t{progress_.step} + 1;
+  return initialising() ? step : step - progress_.init_epochs * batches_per_epoch();
+}
 
 void Trainer::load_batch(const Pass& pass) {
   const std::int64_t wanted = initialising() ? kInitialisationOrder : progress_.epochs;
@@ -108,7 +90,9 @@ void Trainer::enter_stage() {
   for (Parameter* parameter : network_.parameters()) {
     rewrite(parameter->master, *parameter->master_point);
     rewrite(parameter->update, *parameter->update_point);
+    if (!parameter->moment.empty()) rewrite(parameter->moment, *parameter->moment_point);
   }
+  for (LayerState* state : network_.states()) rewrite(state->values, *state->point);
 }
 
 std::vector<std::string> Trainer::step() {
@@ -118,15 +102,13 @@ std::vector<std::string> Trainer::step() {
   load_batch(pass);
   const BatchScore score = network_.forward(targets_, pass);
   network_.backward(targets_, pass);
-  for (Parameter* parameter : network_.parameters()) {
-    const SgdUpdateCounts counts =
-        update_parameter(*parameter, momentum(), learning_rate(), recipe_.seed, progress_.step);
-    // The group's range follows the masters as stored before the step; what the step wrote is looked at for NaN only.
-    RoundingCounts before = counts.master_before;
-    before.nonfinite = counts.master_nonfinite;
-    plan.count(*parameter->master_point, before);
-    plan.count(*parameter->update_point, counts.update);
-  }
+  const OptimizerStep step = {.spec = recipe_.train,
+                              .learning_rate = learning_rate(),
+                              .momentum = momentum(),
+                              .seed = recipe_.seed,
+                              .step = progress_.step,
+                              .moments_step = moments_step()};
+  for (Parameter* parameter : network_.parameters()) update_parameter(*parameter, step, plan);
   progress_.loss_sum += score.loss;
   progress_.errors += score.errors;
   progress_.examples += recipe_.train.batch;
@@ -191,7 +173,8 @@ std::optional<EpochReport> Trainer::end_epoch(const StopTest& stop) {
   if (was_initialising) {
     if (++progress_.init_epochs == recipe_.formats.range.init_epochs) {
       network_.plan().set_initialising(false);
-      begin_parameters(!recipe_.formats.range.reset_momentum);
+      // Adam's corrections for moments that began at zero belong to moments that did.
+      begin_parameters(!recipe_.formats.range.reset_momentum && recipe_.train.optimizer != "adam");
     }
     return report;
   }
@@ -242,8 +225,9 @@ double Trainer::state_bytes_per_parameter() {
   std::int64_t bytes = 0;
   for (const Parameter* parameter : network_.parameters()) {
     // After range initialisation the tensors take their recipe's formats: those are what is stated.
-    bytes += parameter->master.size() * (code_bytes(code_type(parameter->master_point->target)) +
-                                         code_bytes(code_type(parameter->update_point->target)));
+    for (const RoundingPoint* point : kept_points(*parameter)) {
+      bytes += parameter->master.size() * code_bytes(code_type(point->target));
+    }
   }
   return static_cast<double>(bytes) / static_cast<double>(network_.parameter_count());
 }
@@ -251,7 +235,7 @@ double Trainer::state_bytes_per_parameter() {
 double Trainer::packed_bits_per_parameter() {
   std::int64_t bits = 0;
   for (const Parameter* parameter : network_.parameters()) {
-    bits += parameter->master.size() * (parameter->master_point->target.width + parameter->update_point->target.width);
+    for (const RoundingPoint* point : kept_points(*parameter)) bits += parameter->master.size() * point->target.width;
   }
   return static_cast<double>(bits) / static_cast<double>(network_.parameter_count());
 }

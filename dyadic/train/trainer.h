@@ -77,7 +77,7 @@ class Trainer {
   [[nodiscard]] const SplitRanges& split() const { return split_; }
   [[nodiscard]] const DataSet& data() const { return data_; }
 
-  /// Bytes per parameter that must live from one step to the next: masters and momentum.
+  /// Bytes per parameter that must live from one step to the next: masters, momentum and moments.
   [[nodiscard]] double state_bytes_per_parameter();
   /// The same with codes packed to their width, as in a checkpoint.
   [[nodiscard]] double packed_bits_per_parameter();
@@ -85,6 +85,8 @@ class Trainer {
  private:
   [[nodiscard]] const NumberPlan& network_plan() const { return const_cast<Network&>(network_).plan(); }
   void begin_parameters(bool keep_updates);
+  /// Steps since the optimiser's moments were zero, the coming one counted.
+  [[nodiscard]] std::int64_t moments_step() const;
   void load_batch(const Pass& pass);
   /// Formats of the current epoch's stage; masters and momentum are rounded once where theirs are others.
   void enter_stage();

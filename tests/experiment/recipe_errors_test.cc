@@ -103,8 +103,8 @@ const std::vector<BadText>& bad_texts() {
       {"default = ", "input = \"dfx8\"\ndefault = ",
        "r.toml:14: \"formats.input\" is dfx8, but inputs have no range controller; use a fixed or float format"},
       {"default = ", "activation = \"exact\"\ndefault = ",
-       "r.toml:14: \"formats.activation\" is exact, but every role of this network is stored; name a format that "
-       "rounds"},
+       "r.toml:14: \"formats.activation\" is exact, but only sums, which are preactivations, can be; name a format "
+       "that rounds"},
       {"[formats.range]", "[[formats.node]]\nmatch = \"ouch\"\n[formats.range]",
        "r.toml:18: \"formats.node[0].match\" is \"ouch\", which no layer is named; the nearest is \"out\""},
       {"[formats.range]", "[[formats.node]]\nactivation = \"float32\"\n[formats.range]",

@@ -122,7 +122,7 @@ TEST(ConvolutionNetwork, EveryFormatFamilyTrainsAStep) {
   for (const std::string& layers : kNetworks) {
     for (const std::string formats :
          {"default = \"q4.12:sat:sr\"", "default = \"dfx12:sat:rna\"", "default = \"float8_e4m3fn:sat\"",
-          "default = \"bfloat16\"", "default = \"z6*4\"", "default = \"int8*0.0078125\"",
+          "default = \"bfloat16\"", "default = \"z6*4\"\nweight_master = \"q4.12\"", "default = \"int8*0.0078125\"",
           "default = \"q2.14:sat:srh\"\nweight = \"ternary*0.5\"\nweight_master=\"q2.14:sat:sr\"",
           "default = \"float32\"\nactivation = \"q4.4:sat:rnd\""}) {
       Network network(small_convolution(layers, formats), 10);

@@ -1,0 +1,127 @@
+// Recipes of discrete networks: what follows from what, and every way they can be wrong.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "dyadic/base/error.h"
+#include "dyadic/experiment/recipe.h"
+
+namespace dyadic {
+namespace {
+
+Recipe discrete(const std::vector<Override>& overrides) {
+  return read_recipe(std::string(DYADIC_SOURCE_DIR) + "/recipes/gxnor2018/mnist.toml", overrides);
+}
+
+std::string discrete_error(const std::vector<Override>& overrides) {
+  try {
+    discrete(overrides);
+  } catch (const UsageError& error) {
+    const std::string text = error.what();
+    return text.substr(text.find(": ") + 2);  // after the line
+  }
+  return "";
+}
+
+std::string role_of(const Recipe& recipe, Role role) { return recipe.formats.at("h", role).name; }
+
+TEST(DiscreteRecipe, DiscreteWeightsHaveNoMasterBesideThem) {
+  EXPECT_EQ(role_of(discrete({}), Role::weight_master), "ternary");
+  EXPECT_EQ(role_of(discrete({"formats.weight=z6"}), Role::weight_master), "z6");
+  EXPECT_EQ(role_of(discrete({"formats.weight=float32"}), Role::weight_master), "float32");
+  EXPECT_EQ(role_of(discrete({"formats.weight_master=float32"}), Role::weight_master), "float32");  // a hidden copy
+}
+
+TEST(DiscreteRecipe, RolesOfNormalisationAndMomentsAreFloat32UnlessNamed) {
+  const Recipe recipe = discrete({"formats.default=q4.12", "formats.statistics=bfloat16"});
+  EXPECT_EQ(role_of(recipe, Role::bias_master), "q4.12");
+  EXPECT_EQ(role_of(recipe, Role::scale_master), "float32");
+  EXPECT_EQ(role_of(recipe, Role::weight_moment), "float32");
+  EXPECT_EQ(role_of(recipe, Role::statistics), "bfloat16");
+}
+
+TEST(DiscreteRecipe, TextReadsBackAsTheSameRecipe) {
+  const Recipe recipe = discrete(
+      {"formats.statistics=bfloat16", "train.optimizer.beta1=0.5", "train.optimizer.epsilon=1e-6",
+       "train.optimizer.transition_factor=2", "train.warmup_epochs_at_zero=1", "network.layers.2.epsilon=1e-5",
+       "network.layers.2.average=0.25", "network.layers.3.threshold=0.25", "network.layers.3.window=triangular",
+       "network.layers.3.half_width=0.75", "network.layers.0.init_limit=1.5"});
+  EXPECT_EQ(parse_recipe(recipe_text(recipe), "again", {}), recipe);
+}
+
+TEST(DiscreteRecipe, ErrorsNameTheLayerTheValueAndTheWayOut) {
+  const std::vector<std::pair<std::vector<Override>, std::string>> rows = {
+      {{"formats.weight=z9"}, "\"formats.weight_master\" is z9; weights and activations take z0 (binary) to z8"},
+      {{"formats.activation=z12"}, "\"formats.activation\" is z12; weights and activations take z0 (binary) to z8"},
+      {{"network.layers.3.threshold=1"},
+       "\"network.layers[3]\" (multi_step): threshold 1.0 leaves one state of ternary:sat:rne, whose largest is 1.0; "
+       "it "
+       "must be below that"},
+      {{"formats.activation=\"ternary*0.5\"", "network.layers.3.threshold=0.25"},
+       "\"network.layers[7]\" (multi_step): threshold 0.5 leaves one state of ternary*0.5:sat:rne, whose largest is "
+       "0.5; "
+       "it must be below that"},
+      {{"network.layers.3.half_width=0"},
+       "\"network.layers[3].half_width\" is 0; it must be above 0 and at most 1000000"},
+      {{"network.layers.3.window=round"},
+       "\"network.layers[3].window\" is \"round\", which is unknown; the nearest is \"triangular\""},
+      {{"network.layers.0.bias=sum"},
+       "\"network.layers[2]\" (batch_norm) has a bias of its own: give conv2d c1 bias = \"none\""},
+      {{"network.layers.1={ type = \"batch_norm\" }"},
+       "\"network.layers[2]\" (batch_norm) is the second one of node c1"},
+      {{"network.layers.4={ type = \"batch_norm\" }"},
+       "\"network.layers[4]\" (batch_norm) must come before any mask, after a layer with weights that has no "
+       "activation "
+       "yet"},
+      {{"train.batch=1"},
+       "\"network.layers[10]\" (batch_norm) has one value of each channel in a batch, whose variance is zero; make "
+       "train.batch larger"},
+      {{"network.layers.12.bias=sum", "network.layers.13={ type = \"max_pool\", size = 1 }"},
+       "\"network.layers[13]\" (max_pool) cannot follow \"network.layers[12]\" (dense out), which gives [10]: it needs "
+       "[height, width, channels], not [10]; write network.input = [height, width, channels], and flatten after the "
+       "last "
+       "such layer"},
+      {{"network.layers.12.max_column_norm=2"},
+       "\"network.layers[12]\" (dense out): discrete weights have no norm step; leave out the largest norm"},
+      {{"formats.weight=float32", "network.layers.12.max_column_norm=2"},
+       "\"network.layers[12]\" (dense out): the norm step belongs to sgd; leave out the largest norm, or the optimizer "
+       "adam"},
+      {{"train.learning_rate={start = 0.1, end = 0, curve = \"geometric\"}"},
+       "\"train.learning_rate\" goes from 0.1 to 0.0 by one factor, so both must be above 0"},
+      {{"train.optimizer.beta2=1"}, "\"train.optimizer.beta2\" is 1; it must be at least 0 and below 1"},
+      {{"data.pixels=centred"}, "\"data.pixels\" is \"centred\", which is unknown; the nearest is \"signed\""},
+  };
+  for (const auto& [overrides, message] : rows) EXPECT_EQ(discrete_error(overrides), message) << overrides.front();
+}
+
+TEST(DiscreteRecipe, ExactSumsTakeNoBias) {
+  const std::string text =
+      "[data]\nname = \"mnist\"\n[network]\nlayers = [{ name = \"out\", type = \"dense\", units = 10 }]\n"
+      "[formats]\ninput = \"uq0.8\"\nweight = \"ternary\"\npreactivation = \"exact\"\n";
+  try {
+    parse_recipe(text, "r.toml", {});
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_EQ(
+        std::string(error.what()),
+        "r.toml:4: \"network.layers[0]\" (dense out): an exact preactivation takes no bias: write bias = \"none\"");
+  }
+}
+
+TEST(Schedule, MovesByOneFactorWhereItIsGeometric) {
+  const Schedule falling = {.start = 0.1, .end = 1e-5, .curve = "geometric"};
+  const Schedule rising = {.start = 1e-3, .end = 4, .until_fraction = 0.5, .curve = "geometric"};
+  for (std::int64_t epoch = 0; epoch < 20; ++epoch) {
+    EXPECT_NEAR(falling.at(epoch, 20) / (0.1 * std::pow(1e-4, static_cast<double>(epoch) / 20)), 1, 1e-14);
+    EXPECT_NEAR(rising.at(epoch, 20) / (1e-3 * std::pow(4e3, std::min(1.0, static_cast<double>(epoch) / 10))), 1,
+                1e-14);
+  }
+  EXPECT_EQ(falling.at(0, 20), 0.1);
+  EXPECT_EQ(falling.at(20, 20), 1e-5);
+  EXPECT_EQ(rising.at(15, 20), 4);
+}
+
+}  // namespace
+}  // namespace dyadic

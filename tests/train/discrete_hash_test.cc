@@ -1,0 +1,159 @@
+// Runs of discrete networks: one checksum for threads, instruction sets and interruptions; weights that stay on their
+// states; a first epoch that only warms averages up.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "dyadic/base/parallel.h"
+#include "dyadic/kernels/isa.h"
+#include "dyadic/train/initial_weights.h"
+#include "tests/train/small_runs.h"
+
+namespace dyadic {
+namespace {
+
+/// Six steps of ten images to an epoch, four epochs.
+Recipe small_discrete_run(const std::vector<Override>& overrides = {}) {
+  return parse_recipe(R"(seed = 3
+[data]
+name = "digits"
+split = { train = 60, valid = 20 }
+pixels = "signed"
+[network]
+input = [28, 28, 1]
+layers = [
+  { name = "c", type = "conv2d", channels = 6, kernel = 5, stride = 2, bias = "none", init = "uniform" },
+  { type = "max_pool", size = 2 },
+  { type = "batch_norm" },
+  { type = "multi_step" },
+  { type = "flatten" },
+  { name = "h", type = "dense", units = 16, bias = "none", init = "uniform" },
+  { type = "batch_norm" },
+  { type = "multi_step", threshold = 0.25, window = "triangular", half_width = 1.0 },
+  { name = "out", type = "dense", units = 10, bias = "none", init = "uniform" },
+  { type = "batch_norm" },
+]
+loss = "squared_hinge"
+loss_scale = "mean"
+[formats]
+input = "q1.7"
+weight = "ternary"
+preactivation = "exact"
+activation = "ternary"
+[train]
+epochs = 4
+batch = 10
+optimizer = { type = "adam" }
+learning_rate = { start = 0.1, end = 0.01, curve = "geometric" }
+momentum = 0
+)",
+                      "discrete.toml", overrides);
+}
+
+struct DiscreteRun {
+  const char* name;
+  std::vector<Override> overrides;
+};
+
+const std::vector<DiscreteRun> kDiscreteRuns = {
+    {"ternary", {}},
+    {"binary_momentum",
+     {"formats.weight=\"binary\"", "formats.activation=\"binary\"", "train.optimizer.type=\"sgd\"",
+      "train.momentum=0.5"}},
+    {"sixty_five_states_narrow_moments",
+     {"formats.weight=\"z6\"", "formats.activation=\"z4\"", "formats.weight_update=\"bfloat16:sr\"",
+      "formats.weight_moment=\"float8_e5m2:sat:sr\"", "formats.statistics=\"q12.12:sat:sr\""}},
+    {"integer_gradients",
+     {"formats.d_normalized=\"q4.12:sat:sr\"", "formats.d_preactivation=\"dfx10\"", "formats.d_activation=\"dfx10\"",
+      "formats.d_weight=\"q8.8:sat:sr\"", "formats.range={init_epochs = 1, update_every = 2}"}},
+};
+
+constexpr std::uint32_t kDiscreteSteps = 9;
+
+TEST(DiscreteHash, DoesNotDependOnThreadsInstructionSetsOrInterruptions) {
+  for (const DiscreteRun& run : kDiscreteRuns) {
+    const Recipe recipe = small_discrete_run(run.overrides);
+    set_isa(Isa::ref);
+    set_thread_count(1);
+    const std::string expected = checksum_after(recipe, kDiscreteSteps);
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      for (const int threads : {1, 3}) {
+        set_thread_count(threads);
+        EXPECT_EQ(checksum_after(recipe, kDiscreteSteps, threads == 1 ? 4 : 0), expected)
+            << run.name << " " << isa_name(isa) << " " << threads;
+      }
+    }
+    EXPECT_NE(checksum_after(recipe, kDiscreteSteps - 1), expected) << run.name;
+  }
+  set_thread_count(1);
+  set_isa(supported_isas().front());
+}
+
+// From version to version: a change here changes every result that anybody has published.
+TEST(DiscreteHash, IsTheGoldenOne) {
+  EXPECT_EQ(checksum_after(small_discrete_run(), kDiscreteSteps),
+            "50fe4f003f7e6281a8d2842ca51e1d8c41b608b647940e3e1405b4eb30f5818c");
+}
+
+TEST(DiscreteRuns, LearnTheDigitsWithoutAHiddenCopy) {
+  Trainer trainer(small_discrete_run(), few_digits(), nullptr);
+  std::vector<double> losses;
+  while (!trainer.finished()) {
+    trainer.step();
+    if (trainer.epoch_complete()) losses.push_back(trainer.end_epoch()->loss);
+    for (const Parameter* parameter : trainer.network().parameters()) {
+      const bool is_weight = parameter->name.ends_with(".weight");
+      ASSERT_EQ(parameter->master.format().name, is_weight ? "ternary" : "float32");
+    }
+  }
+  EXPECT_LT(losses.back(), 0.5 * losses.front());
+}
+
+TEST(DiscreteRuns, WarmUpAtRateZeroMovesAveragesOnly) {
+  Trainer trainer(small_discrete_run({"train.warmup_epochs_at_zero=1"}), few_digits(), nullptr);
+  const auto codes = [&](const Tensor& tensor) {
+    std::vector<std::int64_t> all;
+    for (std::int64_t i = 0; i < tensor.size(); ++i) all.push_back(tensor.code(i));
+    return all;
+  };
+  Network& network = trainer.network();
+  const std::vector<std::int64_t> weight = codes(network.parameters()[0]->master);
+  const std::vector<std::int64_t> scale = codes(network.parameters()[1]->master);
+  const std::vector<std::int64_t> moment = codes(network.parameters()[0]->moment);
+  const std::vector<std::int64_t> mean = codes(network.states()[0]->values);
+  for (int i = 0; i < 6; ++i) advance(trainer);
+  EXPECT_EQ(trainer.progress().epochs, 1);
+  EXPECT_EQ(codes(network.parameters()[0]->master), weight);
+  EXPECT_EQ(codes(network.parameters()[1]->master), scale);
+  EXPECT_NE(codes(network.parameters()[0]->moment), moment);
+  EXPECT_NE(codes(network.states()[0]->values), mean);
+  advance(trainer);
+  EXPECT_NE(codes(network.parameters()[0]->master), weight);
+}
+
+TEST(DiscreteRuns, StatesAndMomentsCountAsKept) {
+  Trainer trainer(small_discrete_run({"formats.weight_update=\"bfloat16\"", "formats.weight_moment=\"bfloat16\""}),
+                  few_digits(), nullptr);
+  std::int64_t weights = 0, others = 0;
+  for (const Parameter* parameter : trainer.network().parameters()) {
+    (parameter->name.ends_with(".weight") ? weights : others) += parameter->master.size();
+  }
+  const auto all = static_cast<double>(weights + others);
+  EXPECT_DOUBLE_EQ(trainer.state_bytes_per_parameter(),
+                   (5.0 * static_cast<double>(weights) + 12.0 * static_cast<double>(others)) / all);
+  EXPECT_DOUBLE_EQ(trainer.packed_bits_per_parameter(),
+                   (34.0 * static_cast<double>(weights) + 96.0 * static_cast<double>(others)) / all);
+}
+
+TEST(DiscreteRuns, StartFromAnotherRunsWeightsAndAverages) {
+  Trainer first(small_discrete_run(), few_digits(), nullptr);
+  for (int i = 0; i < 12; ++i) advance(first);
+  const SafetensorsFile weights = extract_weights(make_checkpoint(first), "first");
+  Trainer second(small_discrete_run({"seed=4"}), few_digits(), &weights);
+  EXPECT_EQ(second.evaluate(few_digits().test, {0, 40}).loss, first.evaluate(few_digits().test, {0, 40}).loss);
+}
+
+}  // namespace
+}  // namespace dyadic
