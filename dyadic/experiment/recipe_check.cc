@@ -176,9 +176,9 @@ void check_layer_formats(const Recipe& recipe, const FormatPlan& plan, const Rec
     const Format& activation = plan.at(node->name, Role::activation);
     const bool has_steps = layers[i].type == "multi_step" && activation.family == Family::discrete;
     if (has_steps && activation.max_code > 1 && layers[i].threshold >= activation.grid_limit()) {
-      throw UsageError(fmt::format("{}: threshold {} leaves one state of {}, whose largest is {}; it must be below that",
-                                   where, toml_float(layers[i].threshold), format_name(activation),
-                                   toml_float(activation.grid_limit())));
+      throw UsageError(
+          fmt::format("{}: threshold {} leaves one state of {}, whose largest is {}; it must be below that", where,
+                      toml_float(layers[i].threshold), format_name(activation), toml_float(activation.grid_limit())));
     }
     if (!has_weights(layers[i])) continue;
     const Format& sums = plan.at(node->name, Role::preactivation);

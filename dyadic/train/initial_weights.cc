@@ -44,8 +44,8 @@ void load_tensor(const SafetensorsFile& weights, const std::string& path, const 
 void load_initial_weights(const SafetensorsFile& weights, const std::string& path, std::uint64_t seed,
                           Network& network) {
   for (Parameter* parameter : network.parameters()) {
-    load_tensor(weights, path, parameter->name + std::string(kMasterSuffix), {seed, 0, parameter->master_point->stream()},
-                parameter->master);
+    load_tensor(weights, path, parameter->name + std::string(kMasterSuffix),
+                {seed, 0, parameter->master_point->stream()}, parameter->master);
   }
   for (LayerState* state : network.states()) {
     load_tensor(weights, path, state->name, {seed, 0, state->point->stream()}, state->values);

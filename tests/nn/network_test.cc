@@ -137,8 +137,8 @@ TEST(Network, NamesTheTensorThatIsNotFinite) {
 
 TEST(Network, EveryFormatFamilyTrainsAStep) {
   for (const std::string formats :
-       {"default = \"q4.12:sat:sr\"", "default = \"float8_e4m3fn:sat\"", "default = \"bfloat16\"", "default = \"z6*4\"\nweight_master = \"q4.12\"",
-        "default = \"int8*0.0625\"",
+       {"default = \"q4.12:sat:sr\"", "default = \"float8_e4m3fn:sat\"", "default = \"bfloat16\"",
+        "default = \"z6*4\"\nweight_master = \"q4.12\"", "default = \"int8*0.0625\"",
         "default = \"q2.14:sat:srh\"\nweight = \"ternary*0.5\"\nweight_master=\"q2.14:sat:sr\"",
         "default = \"float32\"\nactivation = \"q4.4:sat:rnd\""}) {
     Network network(small_recipe(kInputs, formats), 10);
