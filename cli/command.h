@@ -29,6 +29,7 @@ struct Arguments {
   std::string init_from;
   std::string format;
   std::string range;
+  std::string examples;
   bool codes = false;
   bool keys = false;
   bool json = false;
@@ -69,6 +70,7 @@ bool counts_nonfinite(const Arguments& arguments);
 ExitCode run_train(const Arguments& arguments);
 ExitCode run_resume(const Arguments& arguments);
 ExitCode run_eval(const Arguments& arguments);
+ExitCode run_analyze(const Arguments& arguments);
 ExitCode run_quantize(const Arguments& arguments);
 ExitCode run_formats(const Arguments& arguments);
 ExitCode run_data(const Arguments& arguments);

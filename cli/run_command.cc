@@ -157,7 +157,7 @@ std::string network_in_short(const NetworkSpec& network) {
 std::string stages_in_short(const std::vector<StageSpec>& stages) {
   std::string text;
   for (const StageSpec& stage : stages) {
-    const std::string formats = stage.roles.empty() ? "as above" : roles_in_short(stage.roles);
+    const std::string formats = stage.roles.empty() ? "as in formats" : roles_in_short(stage.roles);
     text += fmt::format("{}{} epochs: {}", text.empty() ? "" : " - ", stage.epochs, formats);
   }
   return text;

@@ -26,8 +26,9 @@ void handle(int signal) {
     say("\ninterrupted; what was done since the last checkpoint is lost\n");
     _exit(static_cast<int>(ExitCode::interrupted));
   }
-  if (signal == SIGINT) say("\nstopping with a checkpoint; interrupt again to stop at once\n");
-  stop_requests.fetch_add(1);
+  const bool first = stop_requests.fetch_add(1) == 0;
+  if (signal == SIGINT) say("\nstopping with a checkpoint after this step; interrupt again to stop at once\n");
+  else if (first) say("\nstopping with a checkpoint after this step\n");
 }
 
 bool is_ignored(int signal) {

@@ -117,6 +117,12 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
     throw UsageError(fmt::format("{}: \"data.augment\" needs images, and those of \"{}\" are not",
                                  origins.at("data.augment.pad"), recipe.data.name));
   }
+  if (data.source != nullptr && recipe.data.pixels == "signed") {
+    throw UsageError(
+        fmt::format("{}: \"data.pixels\" is \"signed\", but \"{}\" holds prepared numbers, not pixels; leave "
+                    "it out, or take \"{}\"",
+                    origins.at("data.pixels"), recipe.data.name, data.source));
+  }
   Shape shape = input;
   std::set<std::string> names;
   bool needs_activation = false;  // a node's z is there, its y is not
@@ -166,10 +172,33 @@ void check_ranges(const FormatPlan& plan, const std::string& node, const RecipeO
   }
 }
 
+/// Layers that put zeros in the place of values need them in the formats of what they read and of its gradient.
+void check_zeros(const Recipe& recipe, std::size_t index, const FormatPlan& plan, const RecipeOrigins& origins) {
+  const auto& layers = recipe.network.layers;
+  const LayerSpec* node = node_of(layers, index);
+  std::vector<Role> roles;
+  if (layers[index].type == "relu") {
+    const bool normalized =
+        std::any_of(node, layers.data() + index, [](const LayerSpec& l) { return l.type == "batch_norm"; });
+    roles = {normalized ? Role::normalized : Role::preactivation, Role::d_activation};
+  } else if (layers[index].type == "dropout") {
+    roles = node == nullptr ? std::vector{Role::input} : std::vector{Role::activation, Role::d_activation};
+  }
+  const std::string name = node == nullptr ? "input" : node->name;
+  for (const Role role : roles) {
+    const Format& format = plan.at(name, role);
+    if (format.represents_zero()) continue;
+    throw UsageError(fmt::format("{}: {} needs zeros, and {} has none: give role {} of node \"{}\" another format",
+                                 origins.at(layer_key(index)), layer_text(layers[index], index), format_name(format),
+                                 role_name(role), name));
+  }
+}
+
 /// What layers ask of their node's formats.
 void check_layer_formats(const Recipe& recipe, const FormatPlan& plan, const RecipeOrigins& origins) {
   const auto& layers = recipe.network.layers;
   for (std::size_t i = 0; i < layers.size(); ++i) {
+    check_zeros(recipe, i, plan, origins);
     const LayerSpec* node = node_of(layers, i);
     if (node == nullptr) continue;
     const std::string where = origins.at(layer_key(i)) + ": " + layer_text(layers[i], i);
@@ -277,8 +306,8 @@ void check_sizes(const Recipe& recipe, const RecipeOrigins& origins) {
   for (const StageSpec& stage : train.stages) staged += stage.epochs;
   if (staged != 0 && staged != train.epochs) {
     throw UsageError(
-        fmt::format("{}: \"train.epochs\" is {}, but the stages last {}; leave it out, or change the stages",
-                    origins.at("train.epochs"), train.epochs, staged));
+        fmt::format("{}: \"train.epochs\" is {}, but the stages last {}; change the stages, or --set train.epochs={}",
+                    origins.at("train.epochs"), train.epochs, staged, staged));
   }
   const std::int64_t epochs = train.epochs + (recipe.formats.uses_ranges() ? recipe.formats.range.init_epochs : 0);
   const std::int64_t steps = checked_multiply(epochs, recipe.data.train / train.batch, "steps of the run");

@@ -81,6 +81,8 @@ struct Format {
     return family == Family::floating || family == Family::dynamic_fixed || family == Family::discrete ||
            (family == Family::fixed && min_code == -max_code);
   }
+  /// False for binary, and for float8_e8m0fnu.
+  [[nodiscard]] bool represents_zero() const { return code_multiplier == 1 && has_zero; }
   /// Smallest exponent of a normal number of a floating format.
   [[nodiscard]] int min_exponent() const { return 1 - bias; }
   /// Largest |code_multiplier * code - code_offset| of a grid: what bounds sums of products.

@@ -42,8 +42,7 @@ void dropout_mask(const RandomStream& stream, double keep, std::int64_t n, std::
 
 void apply_mask(const Tensor& input, const std::uint8_t* mask, Tensor& output) {
   const Format& format = input.format();
-  if (format.code_multiplier != 1 || !format.has_zero)
-    throw UsageError("dropout: format " + format_name(format) + " has no zero");
+  if (!format.represents_zero()) throw UsageError("dropout: format " + format_name(format) + " has no zero");
   output.reset(input.shape(), format);
   const auto zero = static_cast<std::uint32_t>(format.is_grid() ? format.code_offset : 0);
   switch (code_bytes(code_type(format))) {

@@ -10,8 +10,7 @@ namespace {
 constexpr std::int64_t kReluGrain = 1 << 14;
 
 void want_zero(const Format& format) {
-  if (format.code_multiplier != 1 || !format.has_zero)
-    throw UsageError("relu: format " + format_name(format) + " has no zero");
+  if (!format.represents_zero()) throw UsageError("relu: format " + format_name(format) + " has no zero");
 }
 
 /// to[i] = from[i] where codes[i] is positive, else zero. Compilers make vectors of it: the arguments are copies, which

@@ -87,6 +87,10 @@ void ConvolutionLayer::forward(const Tensor& input, Tensor& output, const Pass& 
   pass.count(preactivation_, round_convolution(job, output, a_values_, b_values_));
 }
 
+std::optional<LayerProduct> ConvolutionLayer::product(const Tensor& input, const Pass& pass) {
+  return LayerProduct{.name = weights_.node_name(), .weight = weights_.weight_copy(pass), .shape = shape_of(input)};
+}
+
 void ConvolutionLayer::backward(const Tensor& input, const Tensor& /*output*/, const Tensor& d_output, Tensor* d_input,
                                 const Pass& pass) {
   const ConvolutionShape shape = shape_of(input);

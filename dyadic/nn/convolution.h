@@ -24,6 +24,7 @@ class ConvolutionLayer : public Layer {
   void backward(const Tensor& input, const Tensor& output, const Tensor& d_output, Tensor* d_input,
                 const Pass& pass) override;
   std::vector<Parameter*> parameters() override { return weights_.parameters(); }
+  std::optional<LayerProduct> product(const Tensor& input, const Pass& pass) override;
   [[nodiscard]] std::int64_t scratch_bytes() const override;
 
   [[nodiscard]] Weights& weights() { return weights_; }

@@ -74,6 +74,13 @@ void DenseLayer::forward(const Tensor& input, Tensor& output, const Pass& pass) 
   pass.count(preactivation_, rounded_product(job, output, a_values_, b_values_));
 }
 
+std::optional<LayerProduct> DenseLayer::product(const Tensor& input, const Pass& pass) {
+  const Tensor& weight = weights_.weight_copy(pass);
+  const ConvolutionShape shape = {
+      .batch = input.shape()[0], .height = 1, .width = 1, .channels = weight.shape()[1], .outputs = weight.shape()[0]};
+  return LayerProduct{.name = weights_.node_name(), .weight = weight, .shape = shape};
+}
+
 void DenseLayer::backward(const Tensor& input, const Tensor& /*output*/, const Tensor& d_output, Tensor* d_input,
                           const Pass& pass) {
   Parameter& parameter = weights_.weight;

@@ -17,6 +17,7 @@ class DenseLayer : public Layer {
   void backward(const Tensor& input, const Tensor& output, const Tensor& d_output, Tensor* d_input,
                 const Pass& pass) override;
   std::vector<Parameter*> parameters() override { return weights_.parameters(); }
+  std::optional<LayerProduct> product(const Tensor& input, const Pass& pass) override;
   [[nodiscard]] std::int64_t scratch_bytes() const override;
 
  private:

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "dyadic/base/philox.h"
+#include "dyadic/kernels/convolution.h"
 #include "dyadic/nn/number_plan.h"
 #include "dyadic/tensor/tensor.h"
 
@@ -65,6 +67,13 @@ struct LayerState {
   double initial_value = 0;
 };
 
+/// What a layer multiplies, for counts of operations. A dense layer is a convolution whose window is its whole input.
+struct LayerProduct {
+  std::string name;      // of the node
+  const Tensor& weight;  // as products see it
+  ConvolutionShape shape;
+};
+
 class Layer {
  public:
   Layer() = default;
@@ -79,6 +88,8 @@ class Layer {
                         const Pass& pass) = 0;
   virtual std::vector<Parameter*> parameters() { return {}; }
   virtual std::vector<LayerState*> states() { return {}; }
+  /// The product of forward(input); none for layers without one. The reference lives until the layer's next use.
+  virtual std::optional<LayerProduct> product(const Tensor& /*input*/, const Pass& /*pass*/) { return std::nullopt; }
   /// Memory kept between passes besides parameters' masters, updates and the network's tensors, in bytes.
   [[nodiscard]] virtual std::int64_t scratch_bytes() const { return 0; }
 };

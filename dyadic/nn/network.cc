@@ -156,8 +156,16 @@ std::int64_t Network::scratch_bytes() const {
   return bytes;
 }
 
+void Network::forward_layers(const Pass& pass, const LayerObserver& observe) {
+  for (Vertex& vertex : vertices_) {
+    const Tensor& input = input_of(vertex);
+    if (observe) observe(*vertex.layer, input);
+    vertex.layer->forward(input, vertex.output, pass);
+  }
+}
+
 BatchScore Network::forward(std::span<const std::uint8_t> targets, const Pass& pass) {
-  for (Vertex& vertex : vertices_) vertex.layer->forward(input_of(vertex), vertex.output, pass);
+  forward_layers(pass);
   return loss_->forward(vertices_.back().output, targets, pass);
 }
 

@@ -2,6 +2,7 @@
 // recipes make chains; the tensors between layers live here.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,6 +34,9 @@ class Network {
 
   /// After load_input: the forward pass to the loss.
   BatchScore forward(std::span<const std::uint8_t> targets, const Pass& pass);
+  /// The forward pass without the loss; `observe` sees each layer with what it reads, before it runs.
+  using LayerObserver = std::function<void(Layer& layer, const Tensor& input)>;
+  void forward_layers(const Pass& pass, const LayerObserver& observe = {});
   /// Gradients of every parameter.
   void backward(std::span<const std::uint8_t> targets, const Pass& pass);
 

@@ -54,6 +54,7 @@ Weights::Weights(NumberPlan& plan, int node, const WeightOptions& options)
            .moment_point = &plan.at(node, Role::bias_moment),
            .gradient_point = &plan.at(node, Role::d_bias),
            .learning_rate_scale = options.learning_rate_scale},
+      node_name_(options.name),
       test_scale_exponent_(std::ilogb(options.test_scale)),
       has_bias_(options.has_bias),
       input_gradient_from_master_(options.input_gradient_from_master) {

@@ -31,6 +31,7 @@ class Weights {
   Parameter bias;  // empty without one
 
   std::vector<Parameter*> parameters();
+  [[nodiscard]] const std::string& node_name() const { return node_name_; }
 
   /// The weights that forward and backward products see, made anew from the masters. The reference lives until the next
   /// call.
@@ -59,6 +60,7 @@ class Weights {
  private:
   const Tensor& copy_of(const Parameter& parameter, Tensor& scratch, const Pass& pass) const;
 
+  std::string node_name_;
   int test_scale_exponent_;
   bool has_bias_;
   bool input_gradient_from_master_;

@@ -109,13 +109,16 @@ void check_version(const std::string& text) {
   }
 }
 
+void check_recipe_of(const SafetensorsFile& file, const Recipe& recipe) {
+  if (metadata_entry(file, kRecipeKey) == recipe_checksum(recipe)) return;
+  throw FileFormatError(
+      "the checkpoint belongs to another recipe; undo what changed recipe.toml, or start a new run from it with "
+      "--init-from");
+}
+
 void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer& trainer) {
   check_version(metadata_entry(file, kVersionKey));
-  if (metadata_entry(file, kRecipeKey) != recipe_checksum(trainer.recipe())) {
-    throw FileFormatError(
-        "the checkpoint belongs to another recipe; undo what changed recipe.toml, or start a new run from it with "
-        "--init-from");
-  }
+  check_recipe_of(file, trainer.recipe());
   if (metadata_entry(file, kDataKey) != trainer.data().fingerprint) {
     throw FileFormatError("the data are not those that the run was trained on; point --data at the same files");
   }
@@ -184,6 +187,14 @@ void check_checkpoint_version(const SafetensorsFile& file, const std::string& pa
   try {
     check_version(version->second);
   } catch (const std::exception& error) {  // std::stoi's too
+    throw FileFormatError(path + ": " + error.what());
+  }
+}
+
+void check_checkpoint_recipe(const SafetensorsFile& file, const std::string& path, const Recipe& recipe) {
+  try {
+    check_recipe_of(file, recipe);
+  } catch (const FileFormatError& error) {
     throw FileFormatError(path + ": " + error.what());
   }
 }

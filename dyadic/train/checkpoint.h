@@ -36,6 +36,9 @@ SafetensorsFile make_checkpoint(Trainer& trainer);
 /// and passes.
 void check_checkpoint_version(const SafetensorsFile& file, const std::string& path);
 
+/// Throws FileFormatError naming `path` if the checkpoint is one of another recipe.
+void check_checkpoint_recipe(const SafetensorsFile& file, const std::string& path, const Recipe& recipe);
+
 /// Throws FileFormatError naming `path`: newer version, another recipe, other data, missing or malformed parts.
 void restore_checkpoint(const SafetensorsFile& file, const std::string& path, Trainer& trainer);
 

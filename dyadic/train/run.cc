@@ -15,6 +15,7 @@
 #include "dyadic/train/checkpoint.h"
 #include "dyadic/train/initial_weights.h"
 #include "dyadic/train/metrics.h"
+#include "dyadic/train/open_run.h"
 #include "dyadic/train/trainer.h"
 
 namespace dyadic {
@@ -86,14 +87,15 @@ Session::Session(RunDirectory directory, const Recipe& recipe, const RunOptions&
                 static_cast<long long>(trainer_->network().parameter_count()), trainer_->state_bytes_per_parameter(),
                 trainer_->packed_bits_per_parameter());
   note(text);
+  restore();
   const RangeSpec& range = recipe.formats.range;
   const std::int64_t updates = trainer_->batches_per_epoch() * range.init_epochs / range.update_every;
-  if (recipe.formats.uses_ranges() && updates < kFewRangeUpdates) {
+  const bool will_initialise = range.init_epochs == 0 || trainer_->initialising();
+  if (recipe.formats.uses_ranges() && will_initialise && updates < kFewRangeUpdates) {
     warn("range initialisation makes only " + std::to_string(updates) + " range updates (" +
          std::to_string(range.init_epochs) + " epochs, one each " + std::to_string(range.update_every) +
          " batches): ranges may stay wrong; lower formats.range.update_every or raise init_epochs");
   }
-  restore();
 }
 
 void Session::restore() {
@@ -226,12 +228,13 @@ void check_same_start(const std::string& run, const std::string& text, const Saf
 }
 
 /// The result of a run that is finished and whole: nothing is left to do, not even to look at the data.
-std::optional<RunOutcome> finished_outcome(const std::string& run) {
+std::optional<RunOutcome> finished_outcome(const std::string& run, const Recipe& recipe) {
   const std::string path = run + "/summary.json";
   if (!std::filesystem::exists(path)) return std::nullopt;
   const std::optional<RunSummary> summary = parse_summary(read_text_file(path));
   const std::optional<LoadedCheckpoint> checkpoint = load_newest_checkpoint(run);
   if (!summary || !checkpoint || checkpoint->step != summary->steps) return std::nullopt;
+  check_checkpoint_recipe(checkpoint->file, checkpoint->path, recipe);
   return RunOutcome{.finished = true, .was_finished = true, .summary = *summary};
 }
 
@@ -256,46 +259,23 @@ RunOutcome train_run(const Recipe& recipe, const RunOptions& options, const RunO
 
 RunOutcome resume_run(const RunOptions& options, const RunObserver& observer) {
   const std::string text = read_recipe(options.run_directory);
-  if (std::optional<RunOutcome> outcome = finished_outcome(options.run_directory)) return *outcome;
   const Recipe recipe = parse_recipe(text, options.run_directory + "/recipe.toml", {});
+  if (std::optional<RunOutcome> outcome = finished_outcome(options.run_directory, recipe)) return *outcome;
   return Session(RunDirectory::open(options.run_directory), recipe, options, observer).run();
 }
 
 EvaluationReport evaluate_run(const std::string& run_or_checkpoint, const RunOptions& options,
                               const RunObserver& observer) {
-  namespace fs = std::filesystem;
-  const bool is_run = is_run_directory(run_or_checkpoint);
-  // RUN/checkpoints/step-N.safetensors belongs to the recipe in RUN.
-  const std::string run =
-      is_run ? run_or_checkpoint : fs::absolute(run_or_checkpoint).parent_path().parent_path().string();
-  if (!is_run && !fs::exists(run_or_checkpoint))
-    throw MissingInputError(run_or_checkpoint + ": no such run or checkpoint");
-  if (!is_run && fs::is_directory(run_or_checkpoint))
-    static_cast<void>(read_recipe(run_or_checkpoint));  // says why not
-  const Recipe recipe = parse_recipe(read_recipe(run), run + "/recipe.toml", {});
-  LoadedCheckpoint checkpoint;
-  if (is_run) {
-    std::optional<LoadedCheckpoint> newest = load_newest_checkpoint(run);
-    if (!newest) throw MissingInputError(run + ": the run has no checkpoint yet");
-    checkpoint = std::move(*newest);
-    for (const std::string& message : checkpoint.skipped) {
-      if (observer.warning) observer.warning(message);
-    }
-  } else {
-    checkpoint = {.path = run_or_checkpoint, .file = read_safetensors(run_or_checkpoint)};
-  }
-  const DataSet data = load_dataset(recipe.data.name, options.data_directory);
-  Trainer trainer(recipe, data, nullptr);
-  trainer.network().plan().count_nonfinite = options.count_nonfinite;
-  restore_checkpoint(checkpoint.file, checkpoint.path, trainer);
-  const EvaluationScore validation = trainer.evaluate(data.train, trainer.split().valid);
-  const EvaluationScore test = trainer.evaluate(data.test, {0, data.test.count()});
-  return {.checkpoint = checkpoint.path,
+  const OpenRun run = open_run(run_or_checkpoint, options, observer);
+  Trainer& trainer = *run.trainer;
+  const EvaluationScore validation = trainer.evaluate(run.data->train, trainer.split().valid);
+  const EvaluationScore test = trainer.evaluate(run.data->test, {0, run.data->test.count()});
+  return {.checkpoint = run.checkpoint,
           .step = trainer.progress().step,
           .validation_error = validation.error,
           .test_error = test.error,
           .test_loss = test.loss,
-          .test_examples = data.test.count(),
+          .test_examples = run.data->test.count(),
           .checkpoint_sha256 = state_checksum(trainer.network())};
 }
 

@@ -70,7 +70,8 @@ TEST_F(Train, TheHeaderNamesStagesAndTheirFormats) {
   const Result result =
       dyadic(small({"train", "PI_DIGITS", "FLP", "--max-steps", "0", "--out", "run"},
                    {"--set", "train.epochs=3", "--set", "train.stages=[{epochs=2}, {epochs=1, weight=\"float16\"}]"}));
-  EXPECT_NE(result.out.find("stages    2 epochs: as above - 1 epochs: weight float16:inf:rne\n"), std::string::npos)
+  EXPECT_NE(result.out.find("stages    2 epochs: as in formats - 1 epochs: weight float16:inf:rne\n"),
+            std::string::npos)
       << result.out << result.err;
   const Result other =
       dyadic(small({"train", "PI_DIGITS", "FLP", "--max-steps", "0", "--out", "other"},
@@ -154,6 +155,32 @@ TEST_F(Train, AFinishedRunSaysSoNeedsNoDataAndIsNotChanged) {
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_NE(again.out.find("already done"), std::string::npos) << again.out;
   EXPECT_EQ(summary("run"), before) << "isa and threads are those that trained";
+}
+
+TEST_F(Train, AFinishedRunWithAnEditedRecipeIsRefused) {
+  ASSERT_EQ(dyadic(small({"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out", "run"})).code, 0);
+  std::string recipe = read_text_file(directory_ / "run/recipe.toml");
+  const std::size_t place = recipe.find("epochs = 1");
+  ASSERT_NE(place, std::string::npos);
+  write_file_atomically(directory_ / "run/recipe.toml", recipe.replace(place, 10, "epochs = 4"));
+  const Result again = dyadic({"resume", "run"});
+  EXPECT_EQ(again.code, 65) << again.out;
+  EXPECT_NE(again.err.find("belongs to another recipe"), std::string::npos) << again.err;
+}
+
+TEST_F(Train, AnalyzeCountsWhatALayerMultiplies) {
+  ASSERT_EQ(dyadic(small({"train", "PI_DIGITS", "FLP", "--epochs", "1", "--out", "run"})).code, 0);
+  const Result result = dyadic({"analyze", "run", "--examples", "30", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  // 784 pixels meet every weight of the first layer in each of 30 examples.
+  const std::string first = result.out.substr(0, result.out.find('\n'));
+  EXPECT_EQ(json_value(first, "node"), "\"h1\"");
+  EXPECT_EQ(json_value(first, "examples"), "30");
+  EXPECT_EQ(std::stoll(json_value(first, "multiplications")), 30 * std::stoll(json_value(first, "weights")));
+  EXPECT_GT(std::stod(json_value(first, "zero_inputs")), 0);
+  EXPECT_NE(dyadic({"analyze", "run", "--examples", "30"}).out.find("resting"), std::string::npos);
+  EXPECT_EQ(dyadic({"analyze", "run", "--examples", "0"}).code, 2);
+  EXPECT_EQ(dyadic({"analyze", "nowhere"}).code, 66);
 }
 
 TEST_F(Train, ADamagedSummaryIsWrittenAgain) {

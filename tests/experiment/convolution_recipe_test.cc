@@ -196,7 +196,7 @@ const std::vector<BadLayer>& bad_layers() {
       {"\"after_pool\"", "\"after_pol\"",
        "r.toml:8: \"network.layers[0].bias\" is \"after_pol\", which is unknown; the nearest is \"after_pool\""},
       {"[train]\n", "[train]\nepochs = 6\n",
-       "r.toml:21: \"train.epochs\" is 6, but the stages last 5; leave it out, or change the stages"},
+       "r.toml:21: \"train.epochs\" is 6, but the stages last 5; change the stages, or --set train.epochs=5"},
       {"default = \"dfx12:sat:rna\"", "activation = \"q4.4\"",
        "r.toml:23: \"train.stages[1]\": activation is q4.4:sat:rne here and dfx10:sat:rna in [formats]; a stage cannot "
        "begin or end ranges, so both are dfx formats or neither is"},

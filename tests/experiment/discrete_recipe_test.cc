@@ -1,4 +1,5 @@
 // Recipes of discrete networks: what follows from what, and every way they can be wrong.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -94,6 +95,37 @@ TEST(DiscreteRecipe, ErrorsNameTheLayerTheValueAndTheWayOut) {
       {{"data.pixels=centred"}, "\"data.pixels\" is \"centred\", which is unknown; the nearest is \"signed\""},
   };
   for (const auto& [overrides, message] : rows) EXPECT_EQ(discrete_error(overrides), message) << overrides.front();
+}
+
+TEST(DiscreteRecipe, PreparedSetsHaveNoPixels) {
+  const std::string path = std::string(DYADIC_SOURCE_DIR) + "/recipes/gxnor2018/cifar10.toml";
+  EXPECT_EQ(read_recipe(path, {"formats.weight=z3"}).formats.at("c6", Role::weight_master).name, "z3");
+  EXPECT_EQ(
+      read_recipe(std::string(DYADIC_SOURCE_DIR) + "/recipes/gxnor2018/svhn.toml", {"data.name=svhn"}).train.batch,
+      1000);
+  try {
+    read_recipe(path, {"data.name=cifar10-whitened"});
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(),
+                testing::EndsWith("\"data.pixels\" is \"signed\", but \"cifar10-whitened\" holds prepared "
+                                  "numbers, not pixels; leave it out, or take \"cifar10\""));
+  }
+}
+
+TEST(DiscreteRecipe, LayersThatPutZerosWantThem) {
+  const std::string layers = "network.layers.3={ type = \"relu\" }";
+  EXPECT_EQ(
+      discrete_error({layers, "formats.normalized=binary"}),
+      "\"network.layers[3]\" (relu) needs zeros, and binary:sat:rne has none: give role normalized of node \"c1\" "
+      "another format");
+  EXPECT_EQ(
+      discrete_error({layers, "formats.d_activation=binary"}),
+      "\"network.layers[3]\" (relu) needs zeros, and binary:sat:rne has none: give role d_activation of node \"c1\" "
+      "another format");
+  EXPECT_EQ(discrete_error({"network.layers.8={ type = \"dropout\", keep = 0.5 }", "formats.activation=binary"}),
+            "\"network.layers[8]\" (dropout) needs zeros, and binary:sat:rne has none: give role activation of node "
+            "\"c2\" another format");
 }
 
 TEST(DiscreteRecipe, ExactSumsTakeNoBias) {
