@@ -101,7 +101,7 @@ dyadic/nn/layer_table.cc ;; s/.counts_d_input = !follows_mask(context, context.i
 dyadic/nn/layer_table.cc ;; s/.counted = {.output = is_last_of_node(context, next_index)/.counted = {.output = true/ ;; nn ;; RangeOfANode.*
 dyadic/nn/layer_table.cc ;; s/window \* shape.outputs)/shape.outputs)/ ;; nn ;; ConvolutionNetwork.Draws*
 dyadic/nn/pool.cc ;; s/pass.first_example \* shape.out_height() \* shape.out_width()/0/ ;; nn ;; ConvolutionNetwork.Batches*
-dyadic/train/initial_weights.cc ;; s/{.stream = {seed, 0, parameter->master_point->stream()}}/{}/ ;; train ;; Trainer.RoundsAnother*
+dyadic/train/initial_weights.cc ;; s/{seed, 0, parameter->master_point->stream()}/{}/ ;; train ;; Trainer.RoundsAnother*
 dyadic/nn/number_plan.cc ;; s/!counted || point.group < 0/point.group < 0/ ;; nn ;; RangeController.*
 dyadic/kernels/code_order.h ;; s/if (format.has_range()) return clamp_code(format);// ;; kernels ;; Relu.*
 dyadic/kernels/code_order.h ;; s/if (format.has_range()) return clamp_code(format);// ;; kernels ;; Maxout.*
@@ -116,6 +116,27 @@ dyadic/data/file_stream.cc ;; s/if (done < out.size() \&\& (begin < end || fill(
 dyadic/data/prepared.cc ;; s/"{}; {}", error.what(), how_to_make_again(row)/"{}", error.what()/ ;; data ;; Prepared.*
 dyadic/train/trainer.cc ;; s/recipe_.seed, progress_.step, point.stream()/recipe_.seed, 0, point.stream()/ ;; train ;; Stages.*
 dyadic/train/trainer.cc ;; s/written.range = format.range;/;/ ;; train ;; Stages.*
+dyadic/kernels/decode.cc ;; s/format.scale != 1.0F \&\& i < n/false \&\& i < n/ ;; kernels ;; Decode.*
+dyadic/kernels/decode.cc ;; s/format.code_multiplier - format.code_offset/format.code_multiplier/ ;; kernels ;; Decode.*
+dyadic/kernels/column_tree.cc ;; s/sum\[j\] = last\[j\] + 0.0;/sum[j] = last[j];/ ;; kernels ;; ColumnTree.*
+dyadic/kernels/column_tree.cc ;; s/std::bit_floor(most)/most/ ;; kernels ;; ColumnTree.*
+dyadic/kernels/column_tree.cc ;; s/blocks > 1 \&\& count < block_rows/false/ ;; kernels ;; ColumnTree.*
+dyadic/kernels/batch_norm.cc ;; s/if (narrow \&\& row + 1 < count) continue;/if (row + 1 < count) continue;/ ;; kernels ;; BatchNorm.*
+dyadic/kernels/batch_norm.cc ;; s/- normalised \* mean_scale\[j\]/+ normalised * mean_scale[j]/ ;; kernels ;; BatchNorm.*
+dyadic/kernels/batch_norm.cc ;; s/d\[j\] - mean_bias\[j\]/d[j]/ ;; kernels ;; BatchNorm.*
+dyadic/kernels/multi_step.cc ;; s/x\[i\] >= step ? 1/x[i] > step ? 1/ ;; kernels ;; MultiStep.*
+dyadic/kernels/multi_step.cc ;; s/<= a ? unit : 0.0/< a ? unit : 0.0/ ;; kernels ;; MultiStep.*
+dyadic/kernels/multi_step.cc ;; s/static_cast<Code>(stairs.steps.size() \/ 2)/Code{0}/ ;; kernels ;; MultiStep.*
+dyadic/kernels/state_transition.cc ;; s/change > 0 ? top - state : state/top/ ;; kernels ;; StateTransition.*
+dyadic/kernels/state_transition.cc ;; s/word < limit ? 1/word > limit ? 1/ ;; kernels ;; StateTransition.*
+dyadic/kernels/state_transition.cc ;; s/state + moves : state - moves/state + moves : state + moves/ ;; kernels ;; StateTransition.*
+dyadic/kernels/state_transition.cc ;; s/static_cast<std::uint64_t>(first + i), 32/static_cast<std::uint64_t>(i), 32/ ;; kernels ;; StateTransition.*
+dyadic/kernels/adam.cc ;; s/(1 - job.beta2) \* (g \* g)/(1 - job.beta2) * g/ ;; kernels ;; Adam.*
+dyadic/kernels/adam.cc ;; s/decode_values(codes, format, begin, n, next.data());// ;; kernels ;; Adam.*
+dyadic/train/analysis.cc ;; s/o \/ shape.group_outputs() \* depth/0 * depth/ ;; train ;; Analysis.*
+dyadic/nn/squared_hinge.cc ;; s/-2.0 \* target/-1.0 * target/ ;; nn ;; DiscreteNetwork.*
+dyadic/nn/batch_norm.cc ;; s/  if (!pass.training) {/  if (false) {/ ;; nn ;; DiscreteNetwork.*
+dyadic/nn/weights.cc ;; s/std::bit_width(static_cast<std::uint64_t>(largest))) + 1)/std::bit_width(static_cast<std::uint64_t>(largest))) - 2)/ ;; nn ;; DiscreteNetwork.*
 TABLE
 }
 

@@ -19,9 +19,6 @@ namespace {
 using Matrix = Eigen::MatrixXd;
 using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-constexpr std::int64_t kImagesAtOnce = 1000;  // images at a time
-constexpr Eigen::Index kStripe = 256;         // columns of a result
-
 void fix_block_sizes() {
   static const bool kDone = [] {
     Eigen::setCpuCacheSizes(std::ptrdiff_t{32} << 10, std::ptrdiff_t{512} << 10, std::ptrdiff_t{4} << 20);
@@ -50,23 +47,23 @@ void load_block(const ImageSet& set, std::int64_t first, std::int64_t count, dou
 /// Calls body(column, width) once for each stripe of `columns`, in an order that gives every thread long and short ones
 /// where the work falls with the column.
 template <typename Body>
-void for_stripes(Eigen::Index columns, const Body& body) {
-  const Eigen::Index stripes = (columns + kStripe - 1) / kStripe;
+void for_stripes(Eigen::Index columns, Eigen::Index at_once, const Body& body) {
+  const Eigen::Index stripes = (columns + at_once - 1) / at_once;
   parallel_for(stripes, 1, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const Eigen::Index stripe = i % 2 == 0 ? i / 2 : stripes - 1 - i / 2;
-      body(stripe * kStripe, std::min(kStripe, columns - stripe * kStripe));
+      body(stripe * at_once, std::min(at_once, columns - stripe * at_once));
     }
   });
 }
 
-std::vector<double> mean_of(const ImageSet& train, double norm) {
+std::vector<double> mean_of(const ImageSet& train, const WhiteningOptions& options) {
   const Eigen::Index size = train.values();
   std::vector<double> sum(static_cast<std::size_t>(size), 0.0);
   Rows block;
-  for (std::int64_t first = 0; first < train.count(); first += kImagesAtOnce) {
-    load_block(train, first, std::min(kImagesAtOnce, train.count() - first), norm, {}, block);
-    for_stripes(size, [&](Eigen::Index column, Eigen::Index width) {
+  for (std::int64_t first = 0; first < train.count(); first += options.images_at_once) {
+    load_block(train, first, std::min(options.images_at_once, train.count() - first), options.norm, {}, block);
+    for_stripes(size, options.columns_at_once, [&](Eigen::Index column, Eigen::Index width) {
       for (Eigen::Index row = 0; row < block.rows(); ++row) {
         for (Eigen::Index at = column; at < column + width; ++at) sum[static_cast<std::size_t>(at)] += block(row, at);
       }
@@ -77,13 +74,13 @@ std::vector<double> mean_of(const ImageSet& train, double norm) {
 }
 
 /// The lower triangle, and some of the rest; the solver looks at that triangle alone.
-Matrix covariance_of(const ImageSet& train, double norm, const std::vector<double>& mean) {
+Matrix covariance_of(const ImageSet& train, const WhiteningOptions& options, const std::vector<double>& mean) {
   const Eigen::Index size = train.values();
   Matrix covariance = Matrix::Zero(size, size);
   Rows block;
-  for (std::int64_t first = 0; first < train.count(); first += kImagesAtOnce) {
-    load_block(train, first, std::min(kImagesAtOnce, train.count() - first), norm, mean, block);
-    for_stripes(size, [&](Eigen::Index column, Eigen::Index width) {
+  for (std::int64_t first = 0; first < train.count(); first += options.images_at_once) {
+    load_block(train, first, std::min(options.images_at_once, train.count() - first), options.norm, mean, block);
+    for_stripes(size, options.columns_at_once, [&](Eigen::Index column, Eigen::Index width) {
       const Eigen::Index below = size - column;
       covariance.block(column, column, below, width).noalias() +=
           block.rightCols(below).transpose() * block.middleCols(column, width);
@@ -98,12 +95,12 @@ Matrix covariance_of(const ImageSet& train, double norm, const std::vector<doubl
 Whitening::Whitening(const ImageSet& train, const WhiteningOptions& options) : options_(options) {
   if (train.is_float() || train.count() == 0) throw ShapeError(train.name + ": whitening is fitted to images of bytes");
   fix_block_sizes();
-  mean_ = mean_of(train, options.norm);
+  mean_ = mean_of(train, options);
   const Eigen::Index size = train.values();
   Matrix vectors;
   Eigen::VectorXd scales;
   {
-    const Eigen::SelfAdjointEigenSolver<Matrix> solver(covariance_of(train, options.norm, mean_));
+    const Eigen::SelfAdjointEigenSolver<Matrix> solver(covariance_of(train, options, mean_));
     if (solver.info() != Eigen::Success)
       throw Error(train.name + ": the eigenvalues of its covariance did not converge");
     scales = solver.eigenvalues();
@@ -115,7 +112,7 @@ Whitening::Whitening(const ImageSet& train, const WhiteningOptions& options) : o
   vectors = vectors * scales.asDiagonal();
   matrix_.resize(static_cast<std::size_t>(size * size));
   Eigen::Map<Matrix> matrix(matrix_.data(), size, size);
-  for_stripes(size, [&](Eigen::Index column, Eigen::Index width) {
+  for_stripes(size, options.columns_at_once, [&](Eigen::Index column, Eigen::Index width) {
     matrix.middleCols(column, width).noalias() = vectors * vectors.middleRows(column, width).transpose();
   });
 }
@@ -128,10 +125,10 @@ void Whitening::apply(const ImageSet& set, std::int64_t first, std::int64_t coun
   fix_block_sizes();
   const Eigen::Map<const Matrix> matrix(matrix_.data(), size, size);
   Rows block;
-  for (std::int64_t done = 0; done < count; done += kImagesAtOnce) {
-    const std::int64_t now = std::min(kImagesAtOnce, count - done);
+  for (std::int64_t done = 0; done < count; done += options_.images_at_once) {
+    const std::int64_t now = std::min(options_.images_at_once, count - done);
     load_block(set, first + done, now, options_.norm, mean_, block);
-    for_stripes(size, [&](Eigen::Index column, Eigen::Index width) {
+    for_stripes(size, options_.columns_at_once, [&](Eigen::Index column, Eigen::Index width) {
       const Rows result = block * matrix.middleCols(column, width);
       for (Eigen::Index row = 0; row < now; ++row) {
         for (Eigen::Index at = 0; at < width; ++at) {

@@ -14,13 +14,17 @@ namespace dyadic {
 struct WhiteningOptions {
   double norm = 55;   // of each image after contrast normalisation
   double bias = 0.1;  // added to every eigenvalue of the covariance
+  // How the work is cut. The order of float64 additions depends on it, and so may the last bits: prepared sets have
+  // those of these numbers, which are for tests to change.
+  std::int64_t images_at_once = 1000;
+  std::int64_t columns_at_once = 256;  // one thread's part of a matrix
 };
 
 /// The mean m and the symmetric matrix P = (C + bias * I)^(-1/2) of a training set, C the covariance of its contrast
 /// normalised images; an image x becomes (x - m) P. The same bits for any number of threads.
 class Whitening {
  public:
-  /// Fits it. `train` is a set of bytes. Besides `train` itself it needs 2 n^2 + 1000 n doubles, n =
+  /// Fits it. `train` is a set of bytes. Besides `train` itself it needs 2 n^2 + images_at_once * n doubles, n =
   /// train.values(): 170 MiB for images of 32x32x3.
   explicit Whitening(const ImageSet& train, const WhiteningOptions& options = {});
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "dyadic/base/error.h"
 
 namespace dyadic {
@@ -42,26 +45,35 @@ Shape flat_output(const LayerSpec&, const Shape& input) { return {element_count(
 
 struct Row {
   std::string_view type;
+  LayerKind kind;
   Shape (*output)(const LayerSpec& layer, const Shape& input);
 };
 
 constexpr Row kRows[] = {
-    {"dense", dense_output},       {"conv2d", convolution_output},
-    {"maxout", maxout_output},     {"dropout", same_shape},
-    {"relu", same_shape},          {"batch_norm", same_shape},
-    {"multi_step", same_shape},    {"max_pool", pool_output},
-    {"average_pool", pool_output}, {"global_average_pool", pool_output},
-    {"flatten", flat_output},
+    {"dense", LayerKind::weights, dense_output},
+    {"conv2d", LayerKind::weights, convolution_output},
+    {"maxout", LayerKind::activation, maxout_output},
+    {"relu", LayerKind::activation, same_shape},
+    {"multi_step", LayerKind::activation, same_shape},
+    {"batch_norm", LayerKind::normalization, same_shape},
+    {"dropout", LayerKind::mask, same_shape},
+    {"max_pool", LayerKind::selecting_pool, pool_output},
+    {"average_pool", LayerKind::averaging_pool, pool_output},
+    {"global_average_pool", LayerKind::averaging_pool, pool_output},
+    {"flatten", LayerKind::view, flat_output},
 };
+
+const Row& row_of(const LayerSpec& layer) {
+  const auto* row = std::ranges::find(kRows, layer.type, &Row::type);
+  if (row == std::end(kRows)) throw UsageError("network: unknown layer type '" + layer.type + "'");
+  return *row;
+}
 
 }  // namespace
 
-Shape layer_output_shape(const LayerSpec& layer, const Shape& input) {
-  for (const Row& row : kRows) {
-    if (row.type == layer.type) return row.output(layer, input);
-  }
-  throw UsageError("network: unknown layer type '" + layer.type + "'");
-}
+LayerKind layer_kind(const LayerSpec& layer) { return row_of(layer).kind; }
+
+Shape layer_output_shape(const LayerSpec& layer, const Shape& input) { return row_of(layer).output(layer, input); }
 
 ConvolutionShape convolution_shape(const LayerSpec& layer, std::int64_t batch, const Shape& input) {
   want_image(input);
@@ -103,12 +115,6 @@ PoolShape pool_shape(const LayerSpec& layer, std::int64_t batch, const Shape& in
                      .partial = layer.partial};
   shape.check();
   return shape;
-}
-
-bool has_weights(const LayerSpec& layer) { return layer.type == "dense" || layer.type == "conv2d"; }
-
-bool is_activation_layer(const LayerSpec& layer) {
-  return layer.type == "maxout" || layer.type == "relu" || layer.type == "multi_step";
 }
 
 }  // namespace dyadic

@@ -127,19 +127,18 @@ void check_network(const Recipe& recipe, const RecipeOrigins& origins) {
   std::set<std::string> names;
   bool needs_activation = false;  // a node's z is there, its y is not
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const bool is_activation = is_activation_layer(layers[i]);
-    if ((is_activation || layers[i].type == "batch_norm") && !needs_activation) {
+    const LayerKind kind = layer_kind(layers[i]);
+    if ((kind == LayerKind::activation || kind == LayerKind::normalization) && !needs_activation) {
       throw UsageError(
           fmt::format("{}: {} must come before any mask, after a layer with weights that has no activation "
                       "yet",
                       origins.at(layer_key(i)), layer_text(layers[i], i)));
     }
-    if (layers[i].type == "batch_norm") check_batch_norm(recipe, i, shape, origins);
-    if (has_weights(layers[i])) needs_activation = true;
-    if (is_activation || layers[i].type == "dropout") needs_activation = false;
-    if (has_weights(layers[i])) check_name(layers[i], layer_key(i), origins, names);
-    const bool averages = layers[i].type == "average_pool" || layers[i].type == "global_average_pool";
-    if (names.empty() && averages) {
+    if (kind == LayerKind::normalization) check_batch_norm(recipe, i, shape, origins);
+    if (kind == LayerKind::weights) needs_activation = true;
+    if (kind == LayerKind::activation || kind == LayerKind::mask) needs_activation = false;
+    if (kind == LayerKind::weights) check_name(layers[i], layer_key(i), origins, names);
+    if (names.empty() && kind == LayerKind::averaging_pool) {
       throw UsageError(
           fmt::format("{}: {} would round the input, which is rounded once; put it after a layer with "
                       "weights",

@@ -23,8 +23,14 @@ using Layers = std::vector<std::unique_ptr<Layer>>;
 
 /// Layers that give a node another tensor in the role of the one before.
 bool makes_tensor(const LayerSpec& layer) {
-  constexpr std::string_view kTypes[] = {"dropout", "max_pool", "average_pool", "global_average_pool"};
-  return std::ranges::find(kTypes, layer.type) != std::end(kTypes);
+  const LayerKind kind = layer_kind(layer);
+  return kind == LayerKind::mask || kind == LayerKind::selecting_pool || kind == LayerKind::averaging_pool;
+}
+
+/// A node without an activation gets the identity before such layers.
+bool ends_preactivations(const LayerSpec& layer) {
+  const LayerKind kind = layer_kind(layer);
+  return kind == LayerKind::weights || kind == LayerKind::mask;
 }
 
 /// True if the tensor made by the layer before `index` is the node's last one: what the next node reads.
@@ -39,8 +45,8 @@ bool is_last_of_node(const LayerContext& context, std::size_t index) {
 /// True if a mask is the last thing between the node before and layer `index`.
 bool follows_mask(const LayerContext& context, std::size_t index) {
   const auto& layers = context.recipe.network.layers;
-  while (index > 0 && layers[index - 1].type == "flatten") --index;
-  return index > 0 && layers[index - 1].type == "dropout";
+  while (index > 0 && layer_kind(layers[index - 1]) == LayerKind::view) --index;
+  return index > 0 && layer_kind(layers[index - 1]) == LayerKind::mask;
 }
 
 WeightOptions weight_options(const LayerSpec& spec, const LayerContext& context, Shape shape, std::int64_t fan_in,
@@ -99,14 +105,14 @@ void add_activation(Selection selection, std::int64_t pieces, LayerContext& cont
   const NetworkSpec& network = context.recipe.network;
   layers.push_back(std::make_unique<ActivationLayer>(
       context.plan, context.node,
-      ActivationOptions{.reads = context.value(),
-                        .selection = selection,
-                        .pieces = pieces,
-                        .ties = network.ties == "first" ? Ties::first : Ties::all,
-                        .clipped = network.straight_through == "clipped",
-                        .values_before = context.values_before_bias,
-                        .counted = {.output = is_last_of_node(context, next_index),
-                                    .d_input = context.normalized || !context.pools_before_activation}}));
+      ActivationOptions{
+          .reads = context.value(),
+          .selection = selection,
+          .pieces = pieces,
+          .ties = network.ties == "first" ? Ties::first : Ties::all,
+          .clipped = network.straight_through == "clipped",
+          .values_before = context.values_before_bias,
+          .counted = {.output = is_last_of_node(context, next_index), .d_input = !context.pools_before_activation}}));
   context.needs_activation = false;
   context.values_before_bias = 0;
 }
@@ -124,8 +130,7 @@ void add_multi_step(const LayerSpec& spec, LayerContext& context, Layers& layers
       context.plan, context.node, context.value(),
       MultiStepOptions{
           .threshold = spec.threshold, .triangular = spec.window == "triangular", .half_width = spec.half_width},
-      Counted{.output = is_last_of_node(context, context.index + 1),
-              .d_input = context.normalized || !context.pools_before_activation}));
+      Counted{.output = is_last_of_node(context, context.index + 1), .d_input = !context.pools_before_activation}));
   context.needs_activation = false;
 }
 
@@ -138,6 +143,7 @@ void add_batch_norm(const LayerSpec& spec, LayerContext& context, Layers& layers
                        .average = spec.average,
                        .counts_d_input = !context.pools_before_activation}));
   context.normalized = true;
+  context.pools_before_activation = false;  // of the normalised values
 }
 
 void add_dropout(const LayerSpec& spec, LayerContext& context, Layers& layers) {
@@ -178,22 +184,21 @@ void add_average_pool(const LayerSpec& spec, LayerContext& context, Layers& laye
 
 struct Row {
   std::string_view type;
-  bool begins_or_ends_node;  // a node without an activation gets the identity before it
   void (*add)(const LayerSpec& spec, LayerContext& context, Layers& layers);
 };
 
 constexpr Row kRows[] = {
-    {"dense", true, add_dense},
-    {"conv2d", true, add_convolution},
-    {"dropout", true, add_dropout},
-    {"maxout", false, add_maxout},
-    {"relu", false, add_relu},
-    {"batch_norm", false, add_batch_norm},
-    {"multi_step", false, add_multi_step},
-    {"max_pool", false, add_max_pool},
-    {"average_pool", false, add_average_pool},
-    {"global_average_pool", false, add_average_pool},
-    {"flatten", false, add_flatten},
+    {"dense", add_dense},
+    {"conv2d", add_convolution},
+    {"dropout", add_dropout},
+    {"maxout", add_maxout},
+    {"relu", add_relu},
+    {"batch_norm", add_batch_norm},
+    {"multi_step", add_multi_step},
+    {"max_pool", add_max_pool},
+    {"average_pool", add_average_pool},
+    {"global_average_pool", add_average_pool},
+    {"flatten", add_flatten},
 };
 
 }  // namespace
@@ -205,7 +210,7 @@ std::vector<std::unique_ptr<Layer>> make_layers(LayerContext& context) {
     const LayerSpec& spec = specs[context.index];
     const auto* row = std::ranges::find(kRows, spec.type, &Row::type);
     if (row == std::end(kRows)) throw UsageError("network: unknown layer type '" + spec.type + "'");
-    if (context.needs_activation && row->begins_or_ends_node) {
+    if (context.needs_activation && ends_preactivations(spec)) {
       add_activation(Selection::maxout, 1, context, layers, context.index);
     }
     const Shape output = layer_output_shape(spec, context.shape);

@@ -17,15 +17,15 @@ class Weights;
 struct LayerContext {
   const Recipe& recipe;
   NumberPlan& plan;
-  Shape shape;                    // per example, of what the next layer reads
-  int node = 0;                   // ordinal of the last layer with weights
-  bool needs_activation = false;  // that node has a z but no y yet
-  bool pools_before_activation = false;
-  bool normalized = false;              // its z has gone through a batch_norm
-  Weights* waiting_bias = nullptr;      // of a convolution whose bias is added after the pool
-  std::int64_t values_before_bias = 0;  // then: values of z per example, until the activation
-  std::int64_t largest = 0;             // values per example of the largest tensor so far
-  std::size_t index = 0;                // of the next layer in the list
+  Shape shape;                           // per example, of what the next layer reads
+  int node = 0;                          // ordinal of the last layer with weights
+  bool needs_activation = false;         // that node has a z but no y yet
+  bool pools_before_activation = false;  // after a batch_norm: pools since then
+  bool normalized = false;               // its z has gone through a batch_norm
+  Weights* waiting_bias = nullptr;       // of a convolution whose bias is added after the pool
+  std::int64_t values_before_bias = 0;   // then: values of z per example, until the activation
+  std::int64_t largest = 0;              // values per example of the largest tensor so far
+  std::size_t index = 0;                 // of the next layer in the list
 
   /// Which of the node's values the next layer reads.
   [[nodiscard]] NodeValue value() const {

@@ -32,8 +32,7 @@ Network::Network(const Recipe& recipe, int classes)
                      " preactivations, one per class: a dense layer, or a convolution and its pools");
   }
   largest_tensor_ = context.largest;
-  loss_ = make_loss(recipe.network, plan_, context.node, context.value(),
-                    context.normalized || !context.pools_before_activation);
+  loss_ = make_loss(recipe.network, plan_, context.node, context.value(), !context.pools_before_activation);
 }
 
 std::vector<Parameter*> Network::parameters() {

@@ -25,7 +25,7 @@ struct Progress {
   std::int64_t init_epochs = 0;   // finished
   std::int64_t epochs = 0;        // finished training epochs
   std::int64_t batch = 0;         // finished batches of the current epoch
-  double loss_sum = 0;            // over the current epoch's examples
+  double loss_sum = 0;            // over the current epoch's batches, in order
   std::int64_t errors = 0;        // likewise
   double validation_error = 100;  // of the last evaluated epoch, percent
   double test_error = 100;
@@ -94,7 +94,8 @@ class Trainer {
   void check_divergence(double train_error);
   [[nodiscard]] std::optional<EvaluationScore> evaluate_until(const ImageSet& set, ExampleRange range,
                                                               const StopTest& stop);
-  /// Examples per evaluation pass: no result depends on it, memory and speed do.
+  /// Examples per evaluation pass: memory and speed depend on it, and the last bits of the loss, by the order of its
+  /// sum (docs/numerics.md).
   [[nodiscard]] std::int64_t evaluation_batch() const;
 
   Recipe recipe_;

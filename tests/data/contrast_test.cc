@@ -8,6 +8,7 @@
 
 #include "dyadic/base/error.h"
 #include "dyadic/base/philox.h"
+#include "tests/data/contrast_reference.h"
 
 namespace dyadic {
 namespace {
@@ -48,55 +49,12 @@ TEST(Contrast, DividesByTheDeviationWithItsBias) {
   for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(out[i], (image[i] - 15.0) / std::sqrt(135.0), 1e-14);
 }
 
-/// The definition, tap by tap.
-std::vector<double> local_reference(const Shape& shape, const std::vector<double>& image) {
-  std::vector<double> out(image.size());
-  const int rows = static_cast<int>(shape[0]);
-  const int columns = static_cast<int>(shape[1]);
-  const int channels = static_cast<int>(shape[2]);
-  const auto at = [&](int y, int x, int channel) {
-    return image[static_cast<std::size_t>((y * columns + x) * channels + channel)];
-  };
-  double total = 0;
-  for (int i = -3; i <= 3; ++i) {
-    for (int j = -3; j <= 3; ++j) total += std::exp(-(i * i + j * j) / 8.0);
-  }
-  for (int channel = 0; channel < channels; ++channel) {
-    std::vector<double> mean;
-    std::vector<double> power;
-    for (int y = 0; y < rows; ++y) {
-      for (int x = 0; x < columns; ++x) {
-        double sum = 0;
-        double squares = 0;
-        for (int i = -3; i <= 3; ++i) {
-          for (int j = -3; j <= 3; ++j) {
-            if (y + i < 0 || y + i >= rows || x + j < 0 || x + j >= columns) continue;
-            const double weight = std::exp(-(i * i + j * j) / 8.0) / total;
-            const double value = at(y + i, x + j, channel);
-            sum += weight * value;
-            squares += weight * value * value;
-          }
-        }
-        mean.push_back(sum);
-        power.push_back(std::sqrt(squares));
-      }
-    }
-    const double average = std::accumulate(power.begin(), power.end(), 0.0) / static_cast<double>(power.size());
-    for (int i = 0; i < rows * columns; ++i) {
-      const auto pixel = static_cast<std::size_t>(i);
-      out[pixel * static_cast<std::size_t>(channels) + static_cast<std::size_t>(channel)] =
-          (at(i / columns, i % columns, channel) - mean[pixel]) / std::max({power[pixel], average, 1e-4});
-    }
-  }
-  return out;
-}
-
 TEST(LocalContrast, IsItsDefinitionOnEveryPixelAndChannel) {
   for (const Shape& shape : {Shape{9, 12, 3}, Shape{2, 5, 1}, Shape{32, 32, 3}}) {
     const auto bytes = noise(static_cast<std::size_t>(element_count(shape)), 5);
     std::vector<double> image(bytes.begin(), bytes.end());
     for (double& value : image) value = (value - 120) / 70;
-    const auto expected = local_reference(shape, image);
+    const auto expected = test::locally_normalised(shape, image);
     normalise_locally(shape, image);
     for (std::size_t i = 0; i < image.size(); ++i) ASSERT_NEAR(image[i], expected[i], 1e-12) << i;
   }

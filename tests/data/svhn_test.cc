@@ -5,6 +5,7 @@
 #include <matio.h>
 
 #include "dyadic/base/error.h"
+#include "tests/data/svhn_files.h"
 #include "tests/data/test_files.h"
 
 namespace dyadic {
@@ -20,25 +21,12 @@ std::uint8_t value_at(std::size_t n, std::size_t y, std::size_t x, std::size_t c
   return static_cast<std::uint8_t>(n * 101 + y * 7 + x * 3 + colour * 50);
 }
 
-void write_mat(const std::string& path, std::size_t first, std::vector<double> labels, bool labels_first = false,
+void write_mat(const std::string& path, std::size_t first, const std::vector<double>& labels, bool labels_first = false,
                std::size_t images = 0, std::size_t side = 32) {
-  if (images == 0) images = labels.size();
-  Bytes values(side * 32 * 3 * images);
-  for (std::size_t n = 0; n < images; ++n) {
-    for (std::size_t i = 0; i < side * 32 * 3; ++i) {
-      values[n * side * 32 * 3 + i] = value_at(first + n, i % side, i / side % 32, i / side / 32);
-    }
-  }
-  mat_t* file = Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5);
-  std::array<std::size_t, 4> x_extents = {side, 32, 3, images};
-  std::array<std::size_t, 2> y_extents = {labels.size(), 1};
-  matvar_t* x = Mat_VarCreate("X", MAT_C_UINT8, MAT_T_UINT8, 4, x_extents.data(), values.data(), 0);
-  matvar_t* y = Mat_VarCreate("y", MAT_C_DOUBLE, MAT_T_DOUBLE, 2, y_extents.data(), labels.data(), 0);
-  for (matvar_t* variable : {labels_first ? y : x, labels_first ? x : y}) {
-    EXPECT_EQ(Mat_VarWrite(file, variable, MAT_COMPRESSION_ZLIB), 0);
-    Mat_VarFree(variable);
-  }
-  Mat_Close(file);
+  const auto pixel = [first](std::size_t n, std::size_t y, std::size_t x, std::size_t colour) {
+    return value_at(first + n, y, x, colour);
+  };
+  test::write_svhn_mat(path, pixel, images == 0 ? labels.size() : images, labels, labels_first, side);
 }
 
 class Svhn : public ::testing::Test {

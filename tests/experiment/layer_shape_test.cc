@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "dyadic/base/error.h"
+#include "dyadic/experiment/recipe_schema.h"
 
 namespace dyadic {
 namespace {
@@ -73,6 +75,26 @@ TEST(LayerShape, OtherLayersKeepDivideOrFlattenTheirInput) {
   EXPECT_EQ(layer_output_shape({.type = "dense", .units = 3}, {7, 6, 5}), (Shape{3}));
   EXPECT_EQ(layer_output_shape({.type = "maxout", .pieces = 5}, {7, 6, 5}), (Shape{7, 6, 1}));
   EXPECT_EQ(layer_output_shape({.type = "maxout", .pieces = 5}, {20}), (Shape{4}));
+}
+
+TEST(LayerShape, EveryTypeHasItsKind) {
+  const std::map<std::string, LayerKind> kinds = {{"dense", LayerKind::weights},
+                                                  {"conv2d", LayerKind::weights},
+                                                  {"maxout", LayerKind::activation},
+                                                  {"relu", LayerKind::activation},
+                                                  {"multi_step", LayerKind::activation},
+                                                  {"batch_norm", LayerKind::normalization},
+                                                  {"dropout", LayerKind::mask},
+                                                  {"max_pool", LayerKind::selecting_pool},
+                                                  {"flatten", LayerKind::view},
+                                                  {"average_pool", LayerKind::averaging_pool},
+                                                  {"global_average_pool", LayerKind::averaging_pool}};
+  for (const LayerType& type : layer_types()) {
+    ASSERT_TRUE(kinds.contains(type.type)) << type.type;
+    EXPECT_EQ(layer_kind({.type = type.type}), kinds.at(type.type)) << type.type;
+    EXPECT_EQ(has_weights({.type = type.type}), type.type == "dense" || type.type == "conv2d") << type.type;
+  }
+  EXPECT_THROW(layer_kind({.type = "conv3d"}), UsageError);
 }
 
 std::string refusal(const LayerSpec& layer, const Shape& input) {

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <vector>
 
 #include "dyadic/base/math.h"
@@ -15,7 +17,8 @@ namespace {
 
 double element(std::int64_t row, std::int64_t column) {
   if ((row + column) % 7 == 0) return -0.0;
-  return static_cast<double>(random_uniform({.seed = 9}, static_cast<std::uint64_t>(row * 1000 + column))) - 0.5;
+  // Thirds, so that every addition rounds and its order shows.
+  return (static_cast<double>(random_uniform({.seed = 9}, static_cast<std::uint64_t>(row * 1000 + column))) - 0.5) / 3;
 }
 
 std::vector<double> sums_of(std::int64_t rows, std::int64_t columns) {
@@ -54,6 +57,17 @@ TEST(ColumnTree, CrossesBlocksOfRows) {
   std::vector<double> values;
   for (std::int64_t row = 0; row < rows; ++row) values.push_back(element(row, 0));
   EXPECT_EQ(sums_of(rows, 1)[0], tree_sum(values));
+}
+
+TEST(ColumnTree, ALoneRowMeetsZeros) {
+  for (const std::int64_t rows : {1, 2, 3, 4096, 4097}) {  // a block is 4096 rows of one column
+    std::vector<double> sum = {1};
+    column_tree_sums(
+        rows, 1, [](std::int64_t, std::int64_t count, double* values) { std::fill_n(values, count, -0.0); }, sum);
+    std::vector<double> values(static_cast<std::size_t>(rows), -0.0);
+    EXPECT_EQ(std::signbit(sum[0]), std::signbit(tree_sum(values))) << rows;
+    EXPECT_EQ(std::signbit(sum[0]), rows != 3 && rows != 4097) << rows;
+  }
 }
 
 TEST(ColumnTree, OfNoRowsIsZero) { EXPECT_EQ(sums_of(0, 2), (std::vector<double>{0, 0})); }
