@@ -61,6 +61,9 @@ void print_summary(const RunSummary& s, const std::string& run_directory) {
       "test error {:.2f} % at the best validation error, epoch {}; after the last epoch: test {:.2f} %, validation "
       "{:.2f} %\n",
       s.test_error_at_best_validation, s.best_epoch, s.test_error, s.validation_error);
+  if (s.best_test_error < s.test_error_at_best_validation && s.best_test_error < s.test_error) {
+    fmt::print("least test error of any epoch {:.2f} %: chosen by the test set, so no estimate\n", s.best_test_error);
+  }
   fmt::print("{} epochs, {} steps in {}, {:.0f} samples/s, {} thread{}, {}\n", s.epochs, s.steps,
              duration_text(s.seconds), s.samples_per_second, s.threads, s.threads == 1 ? "" : "s", s.isa);
   fmt::print("{:.3g} bytes per parameter in training, {:.3g} bits in the checkpoint, sha256 {}\n",

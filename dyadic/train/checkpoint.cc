@@ -9,8 +9,8 @@
 namespace dyadic {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Progress, step, init_epochs, epochs, batch, loss_sum, errors, validation_error,
-                                   test_error, best_validation_error, test_error_at_best, best_epoch, epochs_at_chance,
-                                   seconds, examples, metrics_bytes)
+                                   test_error, best_validation_error, test_error_at_best, best_test_error, best_epoch,
+                                   epochs_at_chance, seconds, examples, metrics_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RoundingCounts, elements, largest, half_range, overflowed, zeros, nonfinite)
 
 namespace {
@@ -122,7 +122,10 @@ void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer
   if (metadata_entry(file, kDataKey) != trainer.data().fingerprint) {
     throw FileFormatError("the data are not those that the run was trained on; point --data at the same files");
   }
-  trainer.progress() = json::parse(metadata_entry(file, kProgressKey)).get<Progress>();
+  json progress = json::parse(metadata_entry(file, kProgressKey));
+  // Not in checkpoints from before 0.2: what is known of their epochs is a bound.
+  if (!progress.contains("best_test_error")) progress["best_test_error"] = progress.at("test_error_at_best");
+  trainer.progress() = progress.get<Progress>();
   NumberPlan& plan = trainer.network().plan();
   const Recipe& recipe = trainer.recipe();
   plan.set_formats(recipe.formats_of_stage(recipe.stage_at(trainer.progress().epochs)));

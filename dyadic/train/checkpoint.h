@@ -24,6 +24,8 @@ inline constexpr int kCheckpointVersion = 1;
 inline constexpr std::string_view kMasterSuffix = ".master";
 inline constexpr std::string_view kUpdateSuffix = ".update";
 inline constexpr std::string_view kMomentSuffix = ".moment";
+inline constexpr std::string_view kMeanSuffix = ".mean";
+inline constexpr std::string_view kVarianceSuffix = ".variance";
 
 /// Identifies a recipe in checkpoints: SHA-256 of recipe_text().
 std::string recipe_checksum(const Recipe& recipe);

@@ -36,6 +36,7 @@ std::string summary_json(const RunSummary& summary) {
                              {"validation_error", summary.validation_error},
                              {"test_error_at_best_validation", summary.test_error_at_best_validation},
                              {"best_epoch", summary.best_epoch},
+                             {"best_test_error", summary.best_test_error},
                              {"epochs", summary.epochs},
                              {"steps", summary.steps},
                              {"checkpoint_sha256", summary.checkpoint_sha256},
@@ -57,6 +58,7 @@ std::optional<RunSummary> parse_summary(const std::string& text) {
     json.at("validation_error").get_to(summary.validation_error);
     json.at("test_error_at_best_validation").get_to(summary.test_error_at_best_validation);
     json.at("best_epoch").get_to(summary.best_epoch);
+    summary.best_test_error = json.value("best_test_error", summary.best_test_error);
     json.at("epochs").get_to(summary.epochs);
     json.at("steps").get_to(summary.steps);
     json.at("checkpoint_sha256").get_to(summary.checkpoint_sha256);

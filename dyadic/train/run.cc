@@ -168,6 +168,7 @@ RunSummary Session::summary() {
           .validation_error = progress.validation_error,
           .test_error_at_best_validation = progress.test_error_at_best,
           .best_epoch = progress.best_epoch,
+          .best_test_error = progress.best_test_error,
           .epochs = progress.epochs,
           .steps = progress.step,
           .checkpoint_sha256 = state_checksum(trainer_->network()),
@@ -206,7 +207,7 @@ RunOutcome Session::run() {
 namespace {
 
 /// The weights that --init-from names. Throws MissingInputError, FileFormatError, UsageError if they do not fit.
-SafetensorsFile starting_weights(const Recipe& recipe, const std::string& init_from) {
+SafetensorsFile starting_weights(const Recipe& recipe, const std::string& init_from, const RunObserver& observer) {
   const bool is_run = is_run_directory(init_from);
   std::optional<LoadedCheckpoint> newest = is_run ? load_newest_checkpoint(init_from) : std::nullopt;
   if (is_run && !newest) throw MissingInputError(init_from + ": the run has no checkpoint to start from");
@@ -214,7 +215,9 @@ SafetensorsFile starting_weights(const Recipe& recipe, const std::string& init_f
   check_checkpoint_version(source, init_from);
   SafetensorsFile weights = extract_weights(source, init_from);
   Network probe(recipe, 10);
-  load_initial_weights(weights, init_from, recipe.seed, probe);
+  for (const std::string& loss : load_initial_weights(weights, init_from, recipe.seed, probe)) {
+    if (observer.note) observer.note(loss);
+  }
   return weights;
 }
 
@@ -245,7 +248,7 @@ RunOutcome train_run(const Recipe& recipe, const RunOptions& options, const RunO
   const std::string& path = options.run_directory;
   // Everything that can be wrong with the recipe is found before the directory is made.
   std::optional<SafetensorsFile> weights;
-  if (!options.init_from.empty()) weights = starting_weights(recipe, options.init_from);
+  if (!options.init_from.empty()) weights = starting_weights(recipe, options.init_from, observer);
   const SafetensorsFile* initial = weights ? &*weights : nullptr;
   const bool is_run = is_run_directory(path);
   if (is_run && run_has_begun(path)) {

@@ -67,6 +67,9 @@ struct RunSummary {
   double validation_error = 0;
   double test_error_at_best_validation = 0;
   std::int64_t best_epoch = 0;
+  /// The least test error of any epoch: chosen by the test set itself, as some papers report it, so no estimate of
+  /// anything. 100 in summaries from before 0.2.
+  double best_test_error = 100;
   std::int64_t epochs = 0;
   std::uint32_t steps = 0;
   std::string checkpoint_sha256;

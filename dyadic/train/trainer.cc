@@ -182,6 +182,7 @@ std::optional<EpochReport> Trainer::end_epoch(const StopTest& stop) {
   report.test_error = progress_.test_error = test->error;
   ++progress_.epochs;
   if (recipe_.stage_at(progress_.epochs) != recipe_.stage_at(progress_.epochs - 1)) enter_stage();
+  progress_.best_test_error = std::min(progress_.best_test_error, progress_.test_error);
   if (progress_.validation_error < progress_.best_validation_error) {
     progress_.best_validation_error = progress_.validation_error;
     progress_.test_error_at_best = progress_.test_error;

@@ -31,6 +31,7 @@ struct Progress {
   double test_error = 100;
   double best_validation_error = 101;
   double test_error_at_best = 100;
+  double best_test_error = 100;  // chosen by the test set itself
   std::int64_t best_epoch = 0;
   std::int64_t epochs_at_chance = 0;  // in a row
   double seconds = 0;                 // of all processes that worked on the run

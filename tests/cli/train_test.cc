@@ -49,7 +49,7 @@ TEST_F(Train, EveryFormatOfTheOriginalGrammarTrains) {
     const Result result = dyadic(small(words, {"--epochs", "1", "--out", format[0]}));
     ASSERT_EQ(result.code, 0) << format[0] << ": " << result.err;
     for (const char* key :
-         {"test_error", "validation_error", "test_error_at_best_validation", "best_epoch", "epochs",
+         {"test_error", "validation_error", "test_error_at_best_validation", "best_epoch", "best_test_error", "epochs",
           "checkpoint_sha256", "seconds", "samples_per_second", "bytes_per_parameter", "isa", "threads", "version"}) {
       EXPECT_NE(json_value(summary(format[0]), key), "") << format[0] << " " << key;
     }

@@ -147,6 +147,19 @@ TEST(DiscreteRuns, StatesAndMomentsCountAsKept) {
                    (34.0 * static_cast<double>(weights) + 96.0 * static_cast<double>(others)) / all);
 }
 
+TEST(DiscreteRuns, SayWhatAProjectionLoses) {
+  Trainer floating(small_discrete_run({"formats.weight=float32"}), few_digits(), nullptr);
+  const SafetensorsFile weights = extract_weights(make_checkpoint(floating), "float");
+  Trainer discrete(small_discrete_run(), few_digits(), nullptr);
+  const std::vector<std::string> losses = load_initial_weights(weights, "float", 3, discrete.network());
+  ASSERT_EQ(losses.size(), 3U);
+  // Uniform in [-1, 1), rounded to -1, 0 and 1: half become zero, and 1/12 of 1/3 is lost of the squares.
+  EXPECT_TRUE(losses[1].starts_with("h.weight.master: float32 to ternary loses 50 % of the root mean square, "))
+      << losses[1];
+  EXPECT_TRUE(
+      load_initial_weights(extract_weights(make_checkpoint(discrete), "d"), "d", 3, discrete.network()).empty());
+}
+
 TEST(DiscreteRuns, StartFromAnotherRunsWeightsAndAverages) {
   Trainer first(small_discrete_run(), few_digits(), nullptr);
   for (int i = 0; i < 12; ++i) advance(first);

@@ -176,6 +176,16 @@ TEST_F(Checkpoint, RestoresEverything) {
   EXPECT_EQ(make_checkpoint(other), file);
 }
 
+TEST_F(Checkpoint, FromBefore02LacksTheLeastTestError) {
+  std::string& progress = file.metadata["dyadic.progress"];
+  const std::size_t begin = progress.find("\"best_test_error\":");
+  ASSERT_NE(begin, std::string::npos);
+  progress.erase(begin, progress.find(',', begin) + 1 - begin);
+  Trainer other(trainer.recipe(), few_digits(), nullptr);
+  restore_checkpoint(file, "a.safetensors", other);
+  EXPECT_EQ(other.progress().best_test_error, trainer.progress().test_error_at_best);
+}
+
 TEST_F(Checkpoint, OfAnotherRecipeIsRefused) {
   EXPECT_NE(refusal(small_task({"DFXP", "5", "9", "11", "1", "0.001", "1"}, {"seed=8"})).find("another recipe"),
             std::string::npos);
