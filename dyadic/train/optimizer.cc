@@ -69,37 +69,37 @@ UpdateCounts update_rounded_sgd(Parameter& parameter, const OptimizerStep& step)
 }
 
 /// Turns gradients of elements [first, first + n) into wanted changes; counts the update and the moment.
-using WantedChanges = void (*)(const Parameter& parameter, const OptimizerStep& step, std::int64_t first,
-                               std::int64_t n, double* gradient, UpdateCounts& counts);
+using WantedChanges = void (*)(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n,
+                               double* gradient, UpdateCounts& counts);
 
-void want_by_momentum(const Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n,
+void want_by_momentum(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n,
                       double* gradient, UpdateCounts& counts) {
   const auto size = static_cast<std::size_t>(n);
-  const Tensor& update = parameter.update;
+  Tensor& update = parameter.update;
   const Format& to = parameter.update_point->current;
   const double rate = step.learning_rate * parameter.learning_rate_scale;
   AlignedVector<double> values(size);
   decode_values(update.data(), update.format(), first, n, values.data());
   for (std::size_t i = 0; i < size; ++i) values[i] = step.momentum * values[i] - rate * gradient[i];
-  auto* codes = static_cast<std::byte*>(const_cast<void*>(update.data()));
+  auto* codes = static_cast<std::byte*>(update.data());
   const RoundingRandom random = {{step.seed, step.step, parameter.update_point->stream()},
                                  static_cast<std::uint64_t>(first)};
   counts.update += quantize(values.data(), n, to, codes + first * code_bytes(code_type(to)), random);
   decode_values(codes, to, first, n, gradient);
 }
 
-void want_by_adam(const Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n,
-                  double* gradient, UpdateCounts& counts) {
+void want_by_adam(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n, double* gradient,
+                  UpdateCounts& counts) {
   const TrainSpec& spec = step.spec;
   const double rate = step.learning_rate * parameter.learning_rate_scale;
   const AdamMoments job = {.beta1 = spec.beta1,
                            .beta2 = spec.beta2,
                            .epsilon = spec.epsilon,
                            .rate = adam_rate(rate, spec.beta1, spec.beta2, step.moments_step),
-                           .first = const_cast<void*>(parameter.update.data()),
+                           .first = parameter.update.data(),
                            .first_from = parameter.update.format(),
                            .first_to = parameter.update_point->current,
-                           .second = const_cast<void*>(parameter.moment.data()),
+                           .second = parameter.moment.data(),
                            .second_from = parameter.moment.format(),
                            .second_to = parameter.moment_point->current,
                            .first_random = {step.seed, step.step, parameter.update_point->stream()},
