@@ -137,6 +137,25 @@ dyadic/train/analysis.cc ;; s/o \/ shape.group_outputs() \* depth/0 * depth/ ;; 
 dyadic/nn/squared_hinge.cc ;; s/-2.0 \* target/-1.0 * target/ ;; nn ;; DiscreteNetwork.*
 dyadic/nn/batch_norm.cc ;; s/  if (!pass.training) {/  if (false) {/ ;; nn ;; DiscreteNetwork.*
 dyadic/nn/weights.cc ;; s/std::bit_width(static_cast<std::uint64_t>(largest))) + 1)/std::bit_width(static_cast<std::uint64_t>(largest))) - 2)/ ;; nn ;; DiscreteNetwork.*
+dyadic/data/whitening.cc ;; s/= i % 2 == 0 ? i \/ 2 : stripes - 1 - i \/ 2;/= i \/ 2;/ ;; data ;; Whitening.IsTheSameHowever*
+dyadic/data/whitening.cc ;; s/std::min(at_once, columns - stripe \* at_once)/std::min(at_once, columns - stripe * at_once) \/ 2 * 2/ ;; data ;; Whitening.IsTheSameHowever*
+dyadic/data/whitening.cc ;; s/set.example(first + i)/set.example(i)/ ;; data ;; Whitening.IsTheSameHowever*
+dyadic/data/whitening.cc ;; s/(done + row) \* size/row * size/ ;; data ;; Whitening.IsTheSameHowever*
+dyadic/data/whitening.cc ;; s/const Eigen::Index stripes = /at_once += thread_count() - 1; const Eigen::Index stripes = / ;; data ;; Whitening.*InManyStripesAndBlocks
+dyadic/data/prepared.cc ;; s/constexpr double kBias = 10;/constexpr double kBias = 10.0001;/ ;; data ;; SvhnLcn.Holds*
+dyadic/data/prepared.cc ;; s/normalise_locally(set.shape, image);// ;; data ;; SvhnLcn.Holds*
+dyadic/data/contrast.cc ;; s/kSmallestDivisor = 1e-4;/kSmallestDivisor = 0.99e-4;/ ;; data ;; SvhnLcn.Holds*
+dyadic/data/svhn.h ;; s/from_train = 400;/from_train = 401;/ ;; data ;; SvhnLcn.Holds*
+dyadic/data/svhn.h ;; s/from_extra = 200;/from_extra = 201;/ ;; data ;; SvhnLcn.Holds*
+dyadic/data/prepared.cc ;; s/if (!was_there) fs::remove(request.folder, not_empty);// ;; data ;; SvhnLcn.ThatIsInterrupted*
+dyadic/data/prepared.cc ;; s/^  remove_temporaries(folder);// ;; data ;; SvhnLcn.ThatIsKilled*
+dyadic/experiment/layer_shape.cc ;; s/{"global_average_pool", LayerKind::averaging_pool/{"global_average_pool", LayerKind::selecting_pool/ ;; experiment ;; LayerShape.*
+dyadic/nn/layer_table.cc ;; s/return kind == LayerKind::weights || kind == LayerKind::mask;/return kind == LayerKind::weights;/ ;; nn ;; *
+dyadic/nn/layer_table.cc ;; s/return kind == LayerKind::mask || kind == LayerKind::selecting_pool/return kind == LayerKind::selecting_pool/ ;; nn ;; RangeOfANode.*
+dyadic/nn/layer_table.cc ;; s/(layers\[index - 1\]) == LayerKind::view) --index;/(layers[index - 1]) == LayerKind::mask) --index;/ ;; nn ;; RangeOfANode.*
+dyadic/nn/softmax_nll.cc ;; s/score = {.loss = tree_sum(losses_)};/score; for (const double loss : losses_) score.loss += loss;/ ;; nn ;; SoftmaxNll.*
+dyadic/train/trainer.cc ;; s/progress_.loss_sum += score.loss;/progress_.loss_sum = score.loss;/ ;; train ;; Loss.OfAnEpoch*
+dyadic/train/trainer.cc ;; s/kValues = std::int64_t{1} << 20;/kValues = std::int64_t{1} << 21;/ ;; train ;; Loss.OfAnEvaluation*
 TABLE
 }
 

@@ -31,6 +31,9 @@ class Whitening {
   /// Examples first .. first + count - 1 of a set of bytes of the same shape; `out` holds count * values() floats.
   void apply(const ImageSet& set, std::int64_t first, std::int64_t count, std::span<float> out) const;
 
+  /// P, which is symmetric, column by column.
+  [[nodiscard]] std::span<const double> matrix() const { return matrix_; }
+
  private:
   WhiteningOptions options_;
   std::vector<double> mean_;

@@ -11,7 +11,8 @@ namespace dyadic {
 namespace {
 
 /// 28x28x1 - c 28x28x40 - its maxima 1x1x40 - relu - out 10, nothing of it ever updated: 2^20 / (28 * 28 * 40) = 33, so
-/// 33 examples are evaluated at a time. Three steps of twelve to an epoch.
+/// 33 examples are evaluated at a time. Three steps of twelve to an epoch. Weights are so small that log(sum) is not:
+/// losses of few bits would add up to the same in any order.
 Recipe still_run() {
   return parse_recipe(R"(seed = 5
 [data]
@@ -20,16 +21,16 @@ split = { train = 36, valid = 20 }
 [network]
 input = [28, 28, 1]
 layers = [
-  { name = "c", type = "conv2d", channels = 40, kernel = 1, init = "normal", init_deviation = 1.0 },
+  { name = "c", type = "conv2d", channels = 40, kernel = 1, init = "normal", init_deviation = 0.25 },
   { type = "max_pool", size = 28 },
   { type = "relu" },
   { type = "flatten" },
-  { name = "out", type = "dense", units = 10, init = "normal", init_deviation = 1.0 },
+  { name = "out", type = "dense", units = 10, init = "normal", init_deviation = 0.25 },
 ]
 [formats]
 default = "float32"
 [train]
-epochs = 12
+epochs = 4
 batch = 12
 learning_rate = 0.0
 momentum = 0.0
@@ -55,8 +56,8 @@ double tree(std::vector<double> losses) {
 TEST(Loss, OfAnEpochIsTheSumOfItsBatchesInOrder) {
   const Recipe recipe = still_run();
   Trainer trainer(recipe, few_digits(), nullptr);
-  bool shows_the_order = false;  // one tree over the whole epoch would mostly give the same bits
-  for (std::uint32_t epoch = 0; epoch < 12; ++epoch) {
+  bool order_matters = false;
+  for (const std::uint32_t epoch : {0U, 1U, 2U, 3U}) {
     const std::vector<std::uint32_t> order = epoch_order(36, recipe.seed, epoch, true);
     double sum = 0;
     std::vector<double> all;
@@ -69,28 +70,23 @@ TEST(Loss, OfAnEpochIsTheSumOfItsBatchesInOrder) {
       trainer.step();
       EXPECT_EQ(trainer.progress().loss_sum, sum) << batch;
     }
-    shows_the_order |= sum != tree(all);
-    trainer.progress().batch = 0;  // the next epoch, without an evaluation of the whole test set
-    EXPECT_EQ(trainer.progress().loss_sum, sum);
-    trainer.progress().loss_sum = 0;
-    ++trainer.progress().epochs;
+    order_matters |= sum != tree(all);
+    EXPECT_EQ(trainer.end_epoch()->loss, sum / 36);
   }
-  EXPECT_TRUE(shows_the_order);
-}
-
-TEST(Loss, OfAnEpochIsDividedByItsExamples) {
-  Trainer trainer(still_run(), few_digits(), nullptr);
-  for (int batch = 0; batch < 3; ++batch) trainer.step();
-  const double sum = trainer.progress().loss_sum;
-  EXPECT_EQ(trainer.end_epoch()->loss, sum / 36);
+  EXPECT_TRUE(order_matters) << "or this test could not see the order";
 }
 
 TEST(Loss, OfAnEvaluationIsTheSumOfItsPartsInOrder) {
   Trainer trainer(still_run(), few_digits(), nullptr);
   const ImageSet& set = few_digits().train;
   std::vector<double> parts[3];  // 33, 33 and 4
-  for (std::int64_t i = 0; i < 70; ++i) parts[i / 33].push_back(loss_of(trainer, set, 100 + i));
+  std::vector<double> all;
+  for (std::int64_t i = 0; i < 70; ++i) {
+    all.push_back(loss_of(trainer, set, 100 + i));
+    parts[i / 33].push_back(all.back());
+  }
   const double sum = tree(parts[0]) + tree(parts[1]) + tree(parts[2]);
+  EXPECT_NE(sum, tree(all)) << "or this test could not see the order";
   EXPECT_EQ(trainer.evaluate(set, {100, 170}).loss, sum / 70);
 }
 
