@@ -41,10 +41,11 @@ std::string roles_in_short(const std::map<Role, Format>& roles) {
   }
   std::ranges::stable_sort(groups, {}, [](const auto& group) { return group.second.size(); });
   const bool has_input = roles.contains(Role::input);
-  const bool is_complete = std::ranges::all_of(kRoleNames, [&, i = 0](std::string_view) mutable {
-    const auto role = static_cast<Role>(i++);
-    return !follows_default(role) || roles.contains(role);
-  });
+  bool is_complete = true;
+  for (int i = 0; i < kRoleCount; ++i) {
+    const auto role = static_cast<Role>(i);
+    is_complete &= !follows_default(role) || roles.contains(role);
+  }
   std::string text;
   for (const auto& [name, names] : groups) {
     std::string words;

@@ -86,8 +86,8 @@ dyadic/kernels/generic/philox-inl.h ;; s/i + kWide <= blocks ? kWide : blocks - 
 dyadic/kernels/generic/lane_counts-inl.h ;; s/_mm256_or_si256(_mm256_cmpeq_epi16(codes, high), /_mm256_or_si256(_mm256_cmpeq_epi16(codes, low), / ;; kernels ;; UpdateKernels.*
 dyadic/kernels/generic/lane_counts-inl.h ;; s/_mm256_abs_epi16(codes), half/codes, half/ ;; kernels ;; UpdateKernels.*
 dyadic/kernels/add_bias.cc ;; s/random.first_index + static_cast<std::uint64_t>(first)/static_cast<std::uint64_t>(first)/ ;; kernels ;; AddBias.*
-dyadic/kernels/add_bias.cc ;; s/static_cast<std::int64_t>(codes\[i\]) - format.code_offset/static_cast<std::int64_t>(codes[i])/ ;; kernels ;; AddBias.*
-dyadic/kernels/column_norm.cc ;; s/format().width > 24/format().width > 32/ ;; kernels ;; ColumnNorm.*
+dyadic/kernels/decode.cc ;; s/format.code_multiplier - format.code_offset/format.code_multiplier/ ;; kernels ;; AddBias.*
+dyadic/kernels/decode.cc ;; s/values\[i\] = (static_cast<double>(from\[i\])/values[i] = (static_cast<float>(from[i])/ ;; kernels ;; ColumnNorm.*
 dyadic/kernels/update.cc ;; s/kernel.takes == &takes_all)/true)/ ;; kernels ;; WeightDecay.*
 dyadic/kernels/ref/update_rows.cc ;; s/slope += job.weight_decay/slope -= job.weight_decay/ ;; kernels ;; WeightDecay.*
 dyadic/experiment/layer_shape.cc ;; s/four ? padding\[2\]/four ? padding[0]/ ;; experiment ;; LayerShape.*
@@ -156,6 +156,14 @@ dyadic/nn/layer_table.cc ;; s/(layers\[index - 1\]) == LayerKind::view) --index;
 dyadic/nn/softmax_nll.cc ;; s/score = {.loss = tree_sum(losses_)};/score; for (const double loss : losses_) score.loss += loss;/ ;; nn ;; SoftmaxNll.*
 dyadic/train/trainer.cc ;; s/progress_.loss_sum += score.loss;/progress_.loss_sum = score.loss;/ ;; train ;; Loss.OfAnEpoch*
 dyadic/train/trainer.cc ;; s/kValues = std::int64_t{1} << 20;/kValues = std::int64_t{1} << 21;/ ;; train ;; Loss.OfAnEvaluation*
+dyadic/train/trainer.cc ;; s/step - progress_.init_epochs \* batches_per_epoch()/step/ ;; train ;; DiscreteRuns.Adam*
+dyadic/train/trainer.cc ;; s/if (!parameter->moment.empty()) rewrite/if (false) rewrite/ ;; train ;; DiscreteRuns.AStage*
+dyadic/train/trainer.cc ;; s/for (LayerState\* state : network_.states()) rewrite/for (LayerState* state : std::vector<LayerState*>()) rewrite/ ;; train ;; DiscreteRuns.AStage*
+dyadic/nn/layer_table.cc ;; s/.learning_rate_scale = context.node_spec->learning_rate_scale/.learning_rate_scale = 1/ ;; train ;; DiscreteRuns.Normalisation*
+dyadic/nn/batch_norm.cc ;; s/  if (!pass.training) {/  if (false) {/ ;; nn ;; DiscreteNetwork.EvaluationTakes*
+dyadic/experiment/recipe_check.cc ;; s/    reads = activation;// ;; experiment ;; DiscreteRecipe.*
+dyadic/train/optimizer.cc ;; s/values\[i\] += wanted\[i\]/values[i] -= wanted[i]/ ;; train ;; DiscreteHash.IsTheGolden*
+dyadic/train/optimizer.cc ;; s/step.momentum \* values\[i\] - rate/step.momentum * values[i] + rate/ ;; train ;; Optimizer.*
 TABLE
 }
 

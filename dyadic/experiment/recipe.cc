@@ -26,7 +26,7 @@ bool FormatPlan::uses_ranges() const {
   return has_range(roles) || std::ranges::any_of(nodes, [&](const NodeFormats& node) { return has_range(node.roles); });
 }
 
-std::map<Role, Format> roles_of_their_own() {
+std::map<Role, Format> roles_without_default() {
   static const Format float32 = parse_format("float32");
   std::map<Role, Format> roles;
   for (int i = 0; i < kRoleCount; ++i) {

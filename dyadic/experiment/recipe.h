@@ -93,10 +93,10 @@ struct NodeFormats {
 };
 
 /// float32 for the roles that no `default` fills, but the input.
-std::map<Role, Format> roles_of_their_own();
+std::map<Role, Format> roles_without_default();
 
 struct FormatPlan {
-  std::map<Role, Format> roles = roles_of_their_own();  // complete after parsing
+  std::map<Role, Format> roles = roles_without_default();  // complete after parsing
   std::vector<NodeFormats> nodes;
   RangeSpec range;
   bool operator==(const FormatPlan&) const = default;

@@ -193,11 +193,29 @@ void check_zeros(const Recipe& recipe, std::size_t index, const FormatPlan& plan
   }
 }
 
+/// The products that layer `index`, which reads examples of shape `input` in format `reads`, adds up exactly.
+void check_exact_sums(const Recipe& recipe, std::size_t index, const Shape& input, const Format& reads,
+                      const Format& weight, const RecipeOrigins& origins) {
+  if (!reads.is_dyadic_grid() || !weight.is_dyadic_grid()) return;  // float sums are float32
+  const LayerSpec& layer = recipe.network.layers[index];
+  const std::int64_t depth = layer.type == "dense"
+                                 ? element_count(input)
+                                 : layer.kernel.height() * layer.kernel.width() * (input.back() / layer.groups);
+  if (sums_fit_int32(depth, reads.max_magnitude(), weight.max_magnitude())) return;
+  throw UsageError(fmt::format(
+      "{}: {}: exact sums of {} products of {} and {} do not fit 32 bits; name a format for the preactivation",
+      origins.at(layer_key(index)), layer_text(layer, index), depth, format_name(reads), format_name(weight)));
+}
+
 /// What layers ask of their node's formats.
 void check_layer_formats(const Recipe& recipe, const FormatPlan& plan, const RecipeOrigins& origins) {
   const auto& layers = recipe.network.layers;
+  Shape shape = recipe.network.input;
+  Format reads = plan.at("input", Role::input);  // of the next layer with weights
   for (std::size_t i = 0; i < layers.size(); ++i) {
     check_zeros(recipe, i, plan, origins);
+    const Shape input = shape;
+    shape = layer_output_shape(layers[i], input);
     const LayerSpec* node = node_of(layers, i);
     if (node == nullptr) continue;
     const std::string where = origins.at(layer_key(i)) + ": " + layer_text(layers[i], i);
@@ -213,6 +231,10 @@ void check_layer_formats(const Recipe& recipe, const FormatPlan& plan, const Rec
     if (sums.family == Family::exact && node->bias != "none") {
       throw UsageError(where + ": an exact preactivation takes no bias: write bias = \"none\"");
     }
+    if (sums.family == Family::exact) {
+      check_exact_sums(recipe, i, input, reads, plan.at(node->name, Role::weight), origins);
+    }
+    reads = activation;
     const Format& master = plan.at(node->name, Role::weight_master);
     if (master.family == Family::discrete && node->max_column_norm > 0) {
       throw UsageError(where + ": discrete weights have no norm step; leave out the largest norm");

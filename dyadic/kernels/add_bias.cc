@@ -4,32 +4,10 @@
 
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
+#include "dyadic/kernels/decode.h"
 #include "dyadic/kernels/epilogue.h"
 
 namespace dyadic {
-namespace {
-
-/// Rows [begin, end) as integers in the unit of the input's step.
-void read_steps(const Tensor& input, std::int64_t first, std::vector<std::int64_t>& steps) {
-  const Format& format = input.format();
-  const auto read = [&]<typename Code>(Code) {
-    const Code* codes = input.codes<Code>().data() + first;
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      steps[i] = format.code_multiplier * static_cast<std::int64_t>(codes[i]) - format.code_offset;
-    }
-  };
-  switch (code_type(format)) {
-    case CodeType::i8: return read(std::int8_t{});
-    case CodeType::u8: return read(std::uint8_t{});
-    case CodeType::i16: return read(std::int16_t{});
-    case CodeType::u16: return read(std::uint16_t{});
-    case CodeType::i32: return read(std::int32_t{});
-    default: return read(std::uint32_t{});
-  }
-}
-
-}  // namespace
-
 RoundingCounts add_bias(const Tensor& input, const Tensor& bias, Tensor& output, const RoundingRandom& random) {
   const std::int64_t columns = bias.size();
   if (columns == 0 || input.shape().back() != columns) {
@@ -56,7 +34,7 @@ RoundingCounts add_bias(const Tensor& input, const Tensor& bias, Tensor& output,
       void* codes = static_cast<std::byte*>(output.data()) + first * output_bytes;
       const RoundingRandom bits = {random.stream, random.first_index + static_cast<std::uint64_t>(first)};
       if (integer) {
-        read_steps(input, first, steps);
+        decode_steps(input.data(), input.format(), first, columns, steps.data());
         counts +=
             round_sums(steps.data(), columns, input.format().step_exponent, &bias_row, output.format(), codes, bits);
       } else {

@@ -9,7 +9,7 @@
 //   d_z = Q(factor * (d_x - d_bias / n - n_hat * (d_scale / n)))
 //
 // Sums over integer-coded tensors are exact; the variance is then (n sum z^2 - (sum z)^2) / n^2, rounded once. Other
-// sums are the fixed tree of docs/numerics.md over the rows.
+// sums are the fixed tree of docs/numerics.md over the rows. Same bits for any number of threads.
 #pragma once
 
 #include <span>

@@ -4,25 +4,11 @@
 #include <vector>
 
 #include "dyadic/base/math.h"
-#include "dyadic/formats/codec.h"
+#include "dyadic/kernels/decode.h"
 #include "dyadic/kernels/update_rows.h"
 
 namespace dyadic {
 namespace {
-
-std::vector<double> values_of(const Tensor& master) {
-  const auto n = static_cast<std::size_t>(master.size());
-  if (master.format().is_grid() && master.format().width > 24) {  // float32 would round
-    std::vector<double> values(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      values[i] = decode(master.format(), master.code(static_cast<std::int64_t>(i)));
-    }
-    return values;
-  }
-  std::vector<float> floats(n);
-  dequantize(master.data(), master.size(), master.format(), floats.data());
-  return {floats.begin(), floats.end()};
-}
 
 std::vector<double> grid_norms(const std::vector<double>& values, const Format& format, std::size_t columns) {
   std::vector<std::uint64_t> sums(columns, 0);
@@ -56,7 +42,8 @@ RoundingCounts limit_column_norms(Tensor& master, double max_norm, const RandomS
   if (master.empty()) return {};
   const Format format = master.format();
   const auto columns = static_cast<std::size_t>(master.size() / master.shape()[0]);
-  std::vector<double> values = values_of(master);
+  std::vector<double> values(static_cast<std::size_t>(master.size()));
+  decode_values(master.data(), format, 0, master.size(), values.data());
   std::vector<double> factors =
       format.is_dyadic_grid() ? grid_norms(values, format, columns) : tree_norms(values, columns);
   for (double& factor : factors) factor = norm_factor(factor, max_norm);

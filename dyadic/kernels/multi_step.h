@@ -8,6 +8,7 @@
 //   window(u) = 1 / (2a) or (a - |u|) / a^2 where |u| <= a, else 0
 //
 // Other formats take x clipped to [-1, 1], with derivative 1 there and 0 beyond: the network without discrete states.
+// Elements are independent of each other: same bits for any number of threads.
 #pragma once
 
 #include <cstdint>

@@ -20,6 +20,10 @@ const EngineSet& engines_of(Isa isa) {
 
 }  // namespace product
 
+bool sums_fit_int32(std::int64_t depth, std::int64_t max_a, std::int64_t max_b) {
+  return product::sums_fit(depth, max_a, max_b, 0, std::numeric_limits<std::int32_t>::max());
+}
+
 SumType integer_sum_type(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t max_bias) {
   using product::sums_fit;
   if (sums_fit(depth, max_a, max_b, max_bias, std::numeric_limits<std::int32_t>::max())) return SumType::i32;

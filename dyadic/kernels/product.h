@@ -57,6 +57,9 @@ struct SumTile {
 /// is below thread_count().
 using SumConsumer = void (*)(void* context, const SumTile& tile, int part);
 
+/// depth * max_a * max_b <= 2^31 - 1: the sums of such products are int32.
+bool sums_fit_int32(std::int64_t depth, std::int64_t max_a, std::int64_t max_b);
+
 /// int32 if depth * max_a * max_b + max_bias <= 2^31 - 1, else int64 by the same test with 2^63 - 1, else UsageError.
 SumType integer_sum_type(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t max_bias);
 

@@ -9,18 +9,18 @@ namespace dyadic {
 namespace {
 
 template <typename Code>
-TransitionCounts move_codes(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
-                            Code* codes) {
+std::int64_t move_codes(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
+                        Code* codes) {
   const Format& format = transition.format;
   const auto top = static_cast<std::int64_t>(format.max_code);
   const float step = static_cast<float>(std::ldexp(
       static_cast<double>(format.code_multiplier) * static_cast<double>(format.scale), format.step_exponent));
   const auto factor = static_cast<float>(transition.factor);
-  TransitionCounts counts;
+  std::int64_t nan = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     const float change = wanted[i];
     if (!(change > 0 || change < 0)) {
-      counts.nonfinite += std::isnan(change) ? 1 : 0;
+      nan += std::isnan(change) ? 1 : 0;
       continue;
     }
     const std::int64_t state = codes[i];
@@ -32,15 +32,14 @@ TransitionCounts move_codes(const StateTransition& transition, std::int64_t firs
     const std::uint32_t word = random_bits(transition.words, static_cast<std::uint64_t>(first + i), 32);
     moves = std::min(room, moves + (word < limit ? 1 : 0));
     codes[i] = static_cast<Code>(change > 0 ? state + moves : state - moves);
-    counts.moved += moves != 0 ? 1 : 0;
   }
-  return counts;
+  return nan;
 }
 
 }  // namespace
 
-TransitionCounts move_states(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
-                             void* codes) {
+std::int64_t move_states(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
+                         void* codes) {
   if (code_bytes(code_type(transition.format)) == 1) {
     return move_codes(transition, first, n, wanted, static_cast<std::uint8_t*>(codes) + first);
   }

@@ -17,14 +17,10 @@ struct StateTransition {
   RandomStream words;  // 32 bits for element i, purpose state_transition
 };
 
-struct TransitionCounts {
-  std::int64_t moved = 0;      // states that are others now
-  std::int64_t nonfinite = 0;  // wanted changes that are NaN: those move nothing
-};
-
-/// Moves codes [first, first + n) of a tensor of that format; wanted[i] belongs to code first + i.
-TransitionCounts move_states(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
-                             void* codes);
+/// Moves codes [first, first + n) of a tensor of that format; wanted[i] belongs to code first + i. Elements are
+/// independent of each other. Returns how many wanted changes are NaN: those move nothing.
+std::int64_t move_states(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
+                         void* codes);
 
 /// tanh of x >= 0: (1 - e^-2x) / (1 + e^-2x) in float64, rounded to float32.
 float tanh32(float x);

@@ -17,23 +17,12 @@ BatchNormLayer::BatchNormLayer(NumberPlan& plan, int node, const BatchNormOption
     : normalized_(plan.at(node, Role::normalized)),
       d_preactivation_(plan.at(node, Role::d_preactivation)),
       options_(options),
-      scale_{.name = options.name + ".scale",
-             .copy_point = &plan.at(node, Role::scale),
-             .master_point = &plan.at(node, Role::scale_master),
-             .update_point = &plan.at(node, Role::scale_update),
-             .moment_point = &plan.at(node, Role::scale_moment),
-             .gradient_point = &plan.at(node, Role::d_scale),
-             .learning_rate_scale = options.learning_rate_scale,
-             .initial_value = 1},
-      bias_{.name = options.name + ".bias",
-            .copy_point = &plan.at(node, Role::bias),
-            .master_point = &plan.at(node, Role::bias_master),
-            .update_point = &plan.at(node, Role::bias_update),
-            .moment_point = &plan.at(node, Role::bias_moment),
-            .gradient_point = &plan.at(node, Role::d_bias),
-            .learning_rate_scale = options.learning_rate_scale},
+      scale_(make_parameter(plan, node, options.name, ParameterKind::scale)),
+      bias_(make_parameter(plan, node, options.name, ParameterKind::bias)),
       mean_{.name = options.name + ".mean", .point = &plan.at(node, Role::statistics)},
       variance_{.name = options.name + ".variance", .point = &plan.at(node, Role::statistics), .initial_value = 1} {
+  scale_.initial_value = 1;
+  scale_.learning_rate_scale = bias_.learning_rate_scale = options.learning_rate_scale;
   scale_.master.reset({options.channels}, scale_.master_point->current);
   bias_.master.reset({options.channels}, bias_.master_point->current);
   mean_.values.reset({options.channels}, mean_.point->current);

@@ -59,6 +59,11 @@ struct Parameter {
   double initial_deviation = 0;  // or, if not 0, normal with this deviation
 };
 
+enum class ParameterKind : std::uint8_t { weight, bias, scale };
+
+/// The parameter of that kind of a node, "NODE.weight", with its rounding points and an empty master.
+Parameter make_parameter(NumberPlan& plan, int node, const std::string& node_name, ParameterKind kind);
+
 /// What a layer keeps from step to step besides parameters: running averages. Part of every checkpoint.
 struct LayerState {
   std::string name;  // "c1.mean"

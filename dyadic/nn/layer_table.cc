@@ -67,8 +67,9 @@ WeightOptions weight_options(const LayerSpec& spec, const LayerContext& context,
   return options;
 }
 
-void begin_node(LayerContext& context) {
+void begin_node(const LayerSpec& spec, LayerContext& context) {
   ++context.node;
+  context.node_spec = &spec;
   context.needs_activation = true;
   context.pools_before_activation = false;
   context.normalized = false;
@@ -78,7 +79,7 @@ void add_dense(const LayerSpec& spec, LayerContext& context, Layers& layers) {
   const std::int64_t inputs = element_count(context.shape);
   const WeightOptions options = weight_options(spec, context, {spec.units, inputs}, inputs, spec.units);
   const int input_node = context.node;
-  begin_node(context);
+  begin_node(spec, context);
   layers.push_back(std::make_unique<DenseLayer>(context.plan, context.node, input_node, options,
                                                 !follows_mask(context, context.index)));
 }
@@ -90,7 +91,7 @@ void add_convolution(const LayerSpec& spec, LayerContext& context, Layers& layer
   const WeightOptions options = weight_options(spec, context, {shape.outputs, shape.kernel_h, shape.kernel_w, depth},
                                                window * depth, window * shape.outputs);
   const int input_node = context.node;
-  begin_node(context);
+  begin_node(spec, context);
   const bool bias_waits = spec.bias == "after_pool";
   auto layer = std::make_unique<ConvolutionLayer>(
       context.plan, context.node, input_node, shape, options,
@@ -135,13 +136,14 @@ void add_multi_step(const LayerSpec& spec, LayerContext& context, Layers& layers
 }
 
 void add_batch_norm(const LayerSpec& spec, LayerContext& context, Layers& layers) {
-  layers.push_back(std::make_unique<BatchNormLayer>(
-      context.plan, context.node,
-      BatchNormOptions{.name = context.plan.nodes()[static_cast<std::size_t>(context.node)],
-                       .channels = context.shape.back(),
-                       .epsilon = spec.epsilon,
-                       .average = spec.average,
-                       .counts_d_input = !context.pools_before_activation}));
+  layers.push_back(
+      std::make_unique<BatchNormLayer>(context.plan, context.node,
+                                       BatchNormOptions{.name = context.node_spec->name,
+                                                        .channels = context.shape.back(),
+                                                        .epsilon = spec.epsilon,
+                                                        .average = spec.average,
+                                                        .learning_rate_scale = context.node_spec->learning_rate_scale,
+                                                        .counts_d_input = !context.pools_before_activation}));
   context.normalized = true;
   context.pools_before_activation = false;  // of the normalised values
 }

@@ -19,6 +19,7 @@ struct LayerContext {
   NumberPlan& plan;
   Shape shape;                           // per example, of what the next layer reads
   int node = 0;                          // ordinal of the last layer with weights
+  const LayerSpec* node_spec = nullptr;  // that layer
   bool needs_activation = false;         // that node has a z but no y yet
   bool pools_before_activation = false;  // after a batch_norm: pools since then
   bool normalized = false;               // its z has gone through a batch_norm

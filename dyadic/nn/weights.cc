@@ -35,29 +35,18 @@ const float* float_values(const Tensor& tensor, int scale_exponent, AlignedVecto
 }
 
 Weights::Weights(NumberPlan& plan, int node, const WeightOptions& options)
-    : weight{.name = options.name + ".weight",
-             .copy_point = &plan.at(node, Role::weight),
-             .master_point = &plan.at(node, Role::weight_master),
-             .update_point = &plan.at(node, Role::weight_update),
-             .moment_point = &plan.at(node, Role::weight_moment),
-             .gradient_point = &plan.at(node, Role::d_weight),
-             .max_norm = options.max_norm,
-             .norm_over_outputs = options.norm_over_outputs,
-             .learning_rate_scale = options.learning_rate_scale,
-             .weight_decay = options.weight_decay,
-             .initial_limit = options.initial_limit,
-             .initial_deviation = options.initial_deviation},
-      bias{.name = options.name + ".bias",
-           .copy_point = &plan.at(node, Role::bias),
-           .master_point = &plan.at(node, Role::bias_master),
-           .update_point = &plan.at(node, Role::bias_update),
-           .moment_point = &plan.at(node, Role::bias_moment),
-           .gradient_point = &plan.at(node, Role::d_bias),
-           .learning_rate_scale = options.learning_rate_scale},
+    : weight(make_parameter(plan, node, options.name, ParameterKind::weight)),
+      bias(make_parameter(plan, node, options.name, ParameterKind::bias)),
       node_name_(options.name),
       test_scale_exponent_(std::ilogb(options.test_scale)),
       has_bias_(options.has_bias),
       input_gradient_from_master_(options.input_gradient_from_master) {
+  weight.max_norm = options.max_norm;
+  weight.norm_over_outputs = options.norm_over_outputs;
+  weight.weight_decay = options.weight_decay;
+  weight.initial_limit = options.initial_limit;
+  weight.initial_deviation = options.initial_deviation;
+  weight.learning_rate_scale = bias.learning_rate_scale = options.learning_rate_scale;
   weight.master.reset(options.shape, weight.master_point->current);
   if (has_bias_) bias.master.reset({options.shape[0]}, bias.master_point->current);
 }
@@ -108,7 +97,7 @@ Format Weights::sum_format(const RoundingPoint& point, const Tensor& input, cons
   if (point.current.family != Family::exact) return point.current;
   if (!is_integer_product(a, b)) return parse_format("float32");  // float sums are that
   const std::int64_t depth = weight_copy.size() / weight_copy.shape()[0];
-  if (integer_sum_type(depth, a.max_magnitude(), b.max_magnitude(), 0) != SumType::i32) {
+  if (!sums_fit_int32(depth, a.max_magnitude(), b.max_magnitude())) {
     throw ShapeError(weight.name + ": exact sums of " + std::to_string(depth) + " products of " + format_name(a) +
                      " and " + format_name(b) + " do not fit 32 bits; name a format for the preactivation");
   }

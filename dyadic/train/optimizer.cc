@@ -123,7 +123,7 @@ void take_changes(Parameter& parameter, const OptimizerStep& step, std::int64_t 
         .words = {step.seed, step.step,
                   stream_number(static_cast<std::uint32_t>(point.node), static_cast<std::uint32_t>(point.role),
                                 RandomPurpose::state_transition)}};
-    counts.master_nonfinite += move_states(transition, first, n, change.data(), codes).nonfinite;
+    counts.master_nonfinite += move_states(transition, first, n, change.data(), codes);
     return;
   }
   AlignedVector<double> values(static_cast<std::size_t>(n));

@@ -128,6 +128,20 @@ TEST(DiscreteRecipe, LayersThatPutZerosWantThem) {
             "\"c2\" another format");
 }
 
+TEST(DiscreteRecipe, ExactSumsFit32Bits) {
+  EXPECT_EQ(
+      discrete_error({"formats.weight=q16.16", "formats.weight_master=q16.16"}),
+      "\"network.layers[0]\" (conv2d c1): exact sums of 25 products of q1.7:sat:rne and q16.16:sat:rne do not fit 32 "
+      "bits; name a format for the preactivation");
+  // 4 x 4 x 64 values of 2^11 times weights of 2^7 fit, of 2^12 times 2^8 do not: the first layer that reads them is
+  // c2.
+  EXPECT_EQ(discrete_error({"formats.activation=q6.6", "formats.weight=q4.4"}), "");
+  EXPECT_EQ(
+      discrete_error({"formats.activation=q8.8", "formats.weight=q4.4"}),
+      "\"network.layers[4]\" (conv2d c2): exact sums of 800 products of q8.8:sat:rne and q4.4:sat:rne do not fit 32 "
+      "bits; name a format for the preactivation");
+}
+
 TEST(DiscreteRecipe, ExactSumsTakeNoBias) {
   const std::string text =
       "[data]\nname = \"mnist\"\n[network]\nlayers = [{ name = \"out\", type = \"dense\", units = 10 }]\n"

@@ -14,51 +14,13 @@
 namespace dyadic {
 namespace {
 
-/// Every code of a format of up to 16 bits, else the limits, those around zero, and some from everywhere.
-Tensor many_codes(const Format& format) {
-  const bool is_float = format.family == Family::floating;
-  const std::int64_t low = is_float ? 0 : format.min_code;
-  const std::int64_t high = is_float ? (std::int64_t{1} << format.width) - 1 : format.max_code;
-  std::vector<std::int64_t> codes;
-  if (high - low < 1 << 16) {
-    for (std::int64_t code = low; code <= high; ++code) codes.push_back(code);
-  } else {
-    codes = {low, low + 1, high, high - 1};
-    for (const std::int64_t code : {-1, 0, 1}) {
-      if (code >= low) codes.push_back(code);
-    }
-    if (is_float) {
-      const std::int64_t sign = std::int64_t{1} << (format.width - 1);
-      const std::int64_t largest = max_finite_code(format);
-      for (const std::int64_t code : {largest - 1, largest, largest + 1}) {
-        codes.push_back(code);
-        codes.push_back(sign | code);
-      }
-      codes.push_back(sign);  // -0
-      codes.push_back(sign | 1);
-      if (format.has_range()) {
-        codes.push_back(clamp_code(format));
-        codes.push_back(clamp_code(format) - 1);
-      }
-    }
-    for (std::uint64_t i = 0; i < 3000; ++i) {
-      codes.push_back(low + random_bits({.seed = 3}, i, 32) % (high - low + 1));
-    }
-  }
-  Tensor tensor({std::ssize(codes)}, format);
-  for (std::int64_t i = 0; i < tensor.size(); ++i) tensor.set_code(i, codes[static_cast<std::size_t>(i)]);
-  return tensor;
-}
-
-bool has_zero(const Format& format) { return format.code_multiplier == 1 && format.has_zero; }
-
 bool is_positive(const Format& format, std::int64_t code) { return decode(format, code) > 0; }  // NaN is not
 
 TEST(Relu, KeepsPositiveCodesAndMakesTheRestZero) {
   int formats = 0;
   for (const std::string& name : base_names()) {
     const Format format = parse_format(name);
-    if (!has_zero(format)) continue;
+    if (!format.represents_zero()) continue;
     ++formats;
     const Tensor z = many_codes(format);
     const std::int64_t zero = encode(format, 0.0).code;

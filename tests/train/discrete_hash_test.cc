@@ -2,6 +2,7 @@
 // states; a first epoch that only warms averages up.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -131,6 +132,52 @@ TEST(DiscreteRuns, WarmUpAtRateZeroMovesAveragesOnly) {
   EXPECT_NE(codes(network.states()[0]->values), mean);
   advance(trainer);
   EXPECT_NE(codes(network.parameters()[0]->master), weight);
+}
+
+// The first step with moments that were zero has the size of the rate, |m| / sqrt(v) being one: after range
+// initialisation, too, which begins them again.
+TEST(DiscreteRuns, AdamBeginsAgainAfterRangeInitialisation) {
+  Trainer trainer(
+      small_discrete_run({"formats.d_preactivation=dfx16", "formats.range={init_epochs = 1, update_every = 2}",
+                          "train.learning_rate=0.125"}),
+      few_digits(), nullptr);
+  for (int i = 0; i < 6; ++i) advance(trainer);
+  ASSERT_FALSE(trainer.initialising());
+  advance(trainer);
+  const Parameter& scale = *trainer.network().parameters()[1];
+  ASSERT_EQ(scale.name, "c.scale");
+  for (std::size_t c = 0; c < 6; ++c) {
+    ASSERT_NE(scale.gradient.codes<float>()[c], 0.0F);
+    // epsilon beside the root of a gradient's square
+    EXPECT_NEAR(std::fabs(scale.master.codes<float>()[c] - 1.0F), 0.125F, 1e-3F) << c;
+  }
+}
+
+TEST(DiscreteRuns, AStageRoundsMomentsAndAverages) {
+  Trainer trainer(
+      small_discrete_run({"train.stages=[{epochs = 1}, {epochs = 3, weight_moment = \"bfloat16\", statistics = "
+                          "\"float16\"}]"}),
+      few_digits(), nullptr);
+  for (int i = 0; i < 5; ++i) advance(trainer);
+  Network& network = trainer.network();
+  EXPECT_EQ(network.parameters()[0]->moment.format().name, "float32");
+  advance(trainer);
+  EXPECT_EQ(network.parameters()[0]->moment.format().name, "bfloat16");
+  EXPECT_EQ(network.states()[0]->values.format().name, "float16");
+  bool any = false;
+  for (std::int64_t i = 0; i < network.parameters()[0]->moment.size(); ++i)
+    any |= network.parameters()[0]->moment.code(i) != 0;
+  EXPECT_TRUE(any) << "rounded, not forgotten";
+  advance(trainer);
+}
+
+TEST(DiscreteRuns, NormalisationTakesTheRateScaleOfItsNode) {
+  Trainer trainer(small_discrete_run({"network.layers.0.learning_rate_scale=0.5", "train.learning_rate=0.125"}),
+                  few_digits(), nullptr);
+  advance(trainer);
+  const std::vector<Parameter*> parameters = trainer.network().parameters();
+  EXPECT_NEAR(std::fabs(parameters[1]->master.codes<float>()[0] - 1.0F), 0.0625F, 1e-3F);  // c.scale
+  EXPECT_NEAR(std::fabs(parameters[4]->master.codes<float>()[0] - 1.0F), 0.125F, 1e-3F);   // h.scale
 }
 
 TEST(DiscreteRuns, StatesAndMomentsCountAsKept) {

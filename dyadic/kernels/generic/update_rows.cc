@@ -6,23 +6,10 @@
 
 #include "dyadic/base/aligned.h"
 #include "dyadic/base/math.h"
-#include "dyadic/tensor/tensor.h"
+#include "dyadic/kernels/decode.h"
 
 namespace dyadic::generic {
 namespace {
-
-/// A row of one operand in float64.
-void decode_row(const void* codes, const Format& format, std::int64_t n, AlignedVector<float>& floats, double* values) {
-  const CodeType type = code_type(format);
-  if (format.is_dyadic_grid() && format.width > 24) {  // float32 would round
-    const double step = std::ldexp(1.0, format.step_exponent);
-    for (std::int64_t j = 0; j < n; ++j)
-      values[j] = static_cast<double>(load_code(codes, type, j) - format.code_offset) * step;
-    return;
-  }
-  dequantize(codes, n, format, floats.data());
-  for (std::int64_t j = 0; j < n; ++j) values[j] = floats[static_cast<std::size_t>(j)];
-}
 
 double row_norm(const Format& format, std::span<const double> values, AlignedVector<double>& squares) {
   if (format.is_dyadic_grid()) {
@@ -58,7 +45,6 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
   const std::int64_t n = job.columns;
   const auto size = static_cast<std::size_t>(n);
   const Format sum_to = sum_format(job);
-  AlignedVector<float> floats(size);
   AlignedVector<double> update(size);
   AlignedVector<double> other(size);
   AlignedVector<double> decayed(job.weight_decay != 0 ? size : 0);
@@ -74,21 +60,21 @@ void update_rows(const SgdUpdate& job, std::int64_t begin, std::int64_t end, Sgd
     const RoundingRandom master_random = {job.master_random, first};
 
     counts.master_before += count_codes(master_codes, n, job.master_from);
-    decode_row(update_codes, job.update_from, n, floats, update.data());
-    decode_row(gradient_codes, job.gradient_format, n, floats, other.data());
+    decode_values(update_codes, job.update_from, 0, n, update.data());
+    decode_values(gradient_codes, job.gradient_format, 0, n, other.data());
     if (job.weight_decay != 0) {
-      decode_row(master_codes, job.master_from, n, floats, decayed.data());
+      decode_values(master_codes, job.master_from, 0, n, decayed.data());
       for (std::size_t j = 0; j < size; ++j) other[j] += job.weight_decay * decayed[j];
     }
     for (std::size_t j = 0; j < size; ++j) update[j] = job.momentum * update[j] - job.learning_rate * other[j];
     counts.update += quantize(update.data(), n, job.update_to, update_codes, update_random);
 
-    decode_row(update_codes, job.update_to, n, floats, update.data());
-    decode_row(master_codes, job.master_from, n, floats, other.data());
+    decode_values(update_codes, job.update_to, 0, n, update.data());
+    decode_values(master_codes, job.master_from, 0, n, other.data());
     for (std::size_t j = 0; j < size; ++j) other[j] += update[j];
     RoundingCounts master_counts = quantize(other.data(), n, sum_to, master_codes, master_random);
     if (job.max_norm > 0) {
-      decode_row(master_codes, job.master_to, n, floats, other.data());
+      decode_values(master_codes, job.master_to, 0, n, other.data());
       const double factor = norm_factor(row_norm(job.master_to, other, update), job.max_norm);
       for (std::size_t j = 0; j < size; ++j) other[j] *= factor;
       master_counts = quantize(other.data(), n, job.master_to, master_codes, master_random);
