@@ -73,6 +73,7 @@ CpuFeatures detect() {
   cpu.avx512 = cpu.avx2 && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
                __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
                __builtin_cpu_supports("avx512cd") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
+  cpu.vpopcntdq = cpu.avx512 && __builtin_cpu_supports("avx512vpopcntdq") != 0;
   cpu.amx_int8 = cpu.avx512 && has_all(kAmxInt8) && request_tile_registers();
   cpu.brand = read_brand();
   cpu.l2_bytes = cache_bytes(2);

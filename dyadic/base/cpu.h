@@ -9,6 +9,7 @@ namespace dyadic {
 struct CpuFeatures {
   bool avx2 = false;          // with FMA, F16C, BMI1, BMI2, LZCNT, POPCNT
   bool avx512 = false;        // F, BW, DQ, VL, CD and VNNI
+  bool vpopcntdq = false;     // AVX-512 VPOPCNTDQ, beside avx512
   bool amx_int8 = false;      // with the kernel's permission to use the tile registers
   std::string brand;          // for people; nothing is decided on it
   std::int64_t l2_bytes = 0;  // that a core sees; 0 if unknown

@@ -26,7 +26,8 @@ struct Job {
   void* context;
 
   void run(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& rows,
-           const IntegerOperand& columns, const product::OutputMap& output) const {
+           const IntegerOperand& columns, const product::OutputMap& output,
+           const product::PackedSide* packed = nullptr) const {
     product::ProductPlan plan;
     if (a.is_float()) {
       const auto as_float = [](const IntegerOperand& operand) {
@@ -35,7 +36,9 @@ struct Job {
       };
       plan = product::plan_float_product(engines, m, n, depth, as_float(rows), as_float(columns));
     } else {
-      plan = product::plan_integer_product(engines, m, n, depth, rows, columns, type);
+      const product::PlanChoice choice = packed != nullptr ? packed->choice : product::PlanChoice();
+      plan = product::plan_integer_product(engines, m, n, depth, rows, columns, type, choice);
+      if (packed != nullptr) product::use_packed_columns(plan, *packed);
     }
     plan.output = output;
     plan.shared_bytes = options.shared_bytes;
@@ -181,7 +184,8 @@ void run_pixels(const Job& job, bool forward, const Side& side_h, const Side& si
         output.rows = map.is_identity() ? nullptr : &GridMap::rows;
         output.context = &map;
         job.run(picture.pixels(), columns, picture.columns(), gathered(job.a, pixels, picture.decodes),
-                gathered(job.b, rows, false), output);
+                gathered(job.b, rows, false), output,
+                job.options.packed.empty() ? nullptr : &job.options.packed[static_cast<std::size_t>(group)]);
       }
     }
   }

@@ -95,6 +95,8 @@ bool zeros_are_harmless(const float* padded, std::int64_t padded_size, const flo
 struct Options {
   bool split = false;
   std::int64_t shared_bytes = product::kSharedBytes;
+  /// Of a forward product, for each group: the weights, packed (product_plan.h); b's codes are then not read.
+  std::span<const product::PackedSide> packed = {};
 };
 
 void run_integer(const product::EngineSet& engines, ConvolutionProduct product, const ConvolutionShape& shape,

@@ -35,7 +35,10 @@ SumType integer_sum_type(std::int64_t depth, std::int64_t max_a, std::int64_t ma
 void integer_product(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& a,
                      const IntegerOperand& b, SumType type, SumConsumer consume, void* context) {
   const Isa isa = active_isa();
-  if (isa == Isa::ref) return ref::integer_product(m, n, depth, a, b, type, consume, context);
+  if (isa == Isa::ref) {
+    const bool planes = ternary_kernel() == TernaryKernel::bitplanes && a.max_magnitude <= 1 && b.max_magnitude <= 1;
+    return (planes ? ref::planes_product : ref::integer_product)(m, n, depth, a, b, type, consume, context);
+  }
   product::run_product(product::plan_integer_product(product::engines_of(isa), m, n, depth, a, b, type), consume,
                        context);
 }

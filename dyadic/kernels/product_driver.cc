@@ -79,7 +79,7 @@ struct Depth {
 
 Depth depth_of(const ProductPlan& plan) {
   const Engine& engine = *plan.engine;
-  const int codes = group_codes(engine.packed);
+  const int codes = group_codes(engine.packed_a);
   const std::int64_t multiple = engine.a.tiles ? kTileGroups : 8;
   Depth depth;
   depth.groups = divide_up(plan.a.source.depth, codes);
@@ -98,14 +98,15 @@ class Side {
   Side(const ProductPlan& plan, const Depth& depth, bool is_a)
       : operand(is_a ? plan.a : plan.b),
         layout(is_a ? plan.engine->a : plan.engine->b),
-        pack_(plan.set->pack(plan.engine->packed, operand.source.type)),
+        packed_type_(is_a ? plan.engine->packed_a : plan.engine->packed_b),
+        pack_(plan.set->pack(packed_type_, operand.source.type)),
         // Sums of this operand correct for what was added to the other one.
         sum_((is_a ? plan.b : plan.a).shifted_by == 0 ? nullptr
              : is_a                                   ? plan.engine->sum_a
                                                       : plan.engine->sum_b),
         depth_(depth),
-        codes_(group_codes(plan.engine->packed)),
-        row_bytes_(std::int64_t{layout.width} * group_bytes(plan.engine->packed)) {}
+        codes_(group_codes(packed_type_)),
+        row_bytes_(std::int64_t{layout.width} * group_bytes(packed_type_)) {}
 
   [[nodiscard]] std::int64_t panels() const { return divide_up(operand.source.rows, layout.width); }
   /// Bytes of `count` panels and `groups` groups, all digits.
@@ -147,7 +148,7 @@ class Side {
   // A copy of gathered codes is about what a cache of level 1 holds beside the panels that it is packed into.
   static constexpr std::int64_t kRowsAlong = 8;
   static constexpr std::int64_t kRowsAcross = 128;
-  static constexpr std::int64_t kGroupsAcross = 2 * kTileGroups;
+  static constexpr std::int64_t kCodesAcross = 128;  // of the depth; whole groups, and whole tiles of them
 
   void pack_digits(PackJob& job, std::byte* panels, std::int64_t digit_bytes) const {
     for (int digit = 0; digit < operand.digit_count; ++digit) {
@@ -169,10 +170,11 @@ class Side {
   /// Stretches of the depth of many panels.
   void gather_across(const PackJob& whole, std::byte* panels, std::int64_t digit_bytes) const {
     const std::int64_t rows = std::max<std::int64_t>(1, kRowsAcross / layout.width) * layout.width;
+    const std::int64_t stretch = std::clamp<std::int64_t>(kCodesAcross / codes_, 4, 2 * kTileGroups);
     for (std::int64_t row = whole.row_begin; row < whole.row_end; row += rows) {
       std::byte* to = panels + (row - whole.row_begin) / layout.width * whole.groups * row_bytes_;
-      for (std::int64_t group = 0; group < whole.groups; group += kGroupsAcross) {
-        pack_copy(whole, row, std::min(row + rows, whole.row_end), group, std::min(kGroupsAcross, whole.groups - group),
+      for (std::int64_t group = 0; group < whole.groups; group += stretch) {
+        pack_copy(whole, row, std::min(row + rows, whole.row_end), group, std::min(stretch, whole.groups - group),
                   to + group * row_bytes_, digit_bytes);
       }
     }
@@ -202,6 +204,7 @@ class Side {
     pack_digits(job, panels, digit_bytes);
   }
 
+  PackedType packed_type_;
   PackFunction pack_;
   SumRowsFunction sum_;
   const Depth& depth_;
@@ -381,30 +384,41 @@ struct SharedSide {
   const Side& side;
   const Depth& depth;
   Round round;
-  std::byte* memory;
-  std::int64_t* sums;
+  const std::byte* memory;
+  const std::int64_t* sums;
 
-  [[nodiscard]] std::byte* block(std::int64_t index) const {
+  [[nodiscard]] const std::byte* block(std::int64_t index) const {
     return memory + side.bytes(side.panels(), depth.begin(index) - depth.begin(round.begin));
   }
 };
 
-SharedSide pack_shared(const Side& side, const Depth& depth, const Round& round, Scratch& scratch) {
-  const std::int64_t groups =
-      round.end > round.begin ? depth.begin(round.end - 1) + depth.size(round.end - 1) - depth.begin(round.begin) : 0;
-  SharedSide shared{side, depth, round, scratch.shared.at_least(side.bytes(side.panels(), groups)), nullptr};
-  if (side.has_sums()) {
-    const std::int64_t rows = side.panels() * side.layout.width;
-    shared.sums = scratch.shared_sums.at_least(rows);
-    if (round.is_first) std::fill_n(shared.sums, rows, 0);
-  }
-  const std::int64_t grain = divide_up(kWorthAThread / 16, side.layout.width * std::max<std::int64_t>(1, groups));
+std::int64_t groups_of(const Depth& depth, const Round& round) {
+  if (round.end <= round.begin) return 0;
+  return depth.begin(round.end - 1) + depth.size(round.end - 1) - depth.begin(round.begin);
+}
+
+/// Packs the blocks of a round of a whole side into `memory`, and adds its rows to `sums` unless that is null.
+void pack_whole(const Side& side, const Depth& depth, const Round& round, std::byte* memory, std::int64_t* sums) {
+  const std::int64_t groups = std::max<std::int64_t>(1, groups_of(depth, round));
+  const std::int64_t grain = divide_up(kWorthAThread / 16, side.layout.width * groups);
   parallel_for(side.panels(), grain, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t block = round.begin; block < round.end; ++block) {
-      side.pack(begin, end, 0, side.panels(), block, shared.block(block), shared.sums);
+      const std::int64_t before = depth.begin(block) - depth.begin(round.begin);
+      side.pack(begin, end, 0, side.panels(), block, memory + side.bytes(side.panels(), before), sums);
     }
   });
-  return shared;
+}
+
+SharedSide pack_shared(const Side& side, const Depth& depth, const Round& round, Scratch& scratch) {
+  std::byte* memory = scratch.shared.at_least(side.bytes(side.panels(), groups_of(depth, round)));
+  std::int64_t* sums = nullptr;
+  if (side.has_sums()) {
+    const std::int64_t rows = side.panels() * side.layout.width;
+    sums = scratch.shared_sums.at_least(rows);
+    if (round.is_first) std::fill_n(sums, rows, 0);
+  }
+  pack_whole(side, depth, round, memory, sums);
+  return {side, depth, round, memory, sums};
 }
 
 /// Sums that wait between rounds, and what corrects them; null where not needed.
@@ -419,7 +433,8 @@ class Stretch {
  public:
   Stretch(const ProductPlan& plan, const Side& a, const Side& b, bool a_is_shared, const SharedSide& shared,
           std::int64_t shared_begin, std::int64_t shared_end, const Kept& kept)
-      : depth_(shared.depth),
+      : packed_(a_is_shared ? plan.packed_b : nullptr),
+        depth_(shared.depth),
         round_(shared.round),
         own_(a_is_shared ? b : a),
         shared_(shared),
@@ -450,10 +465,11 @@ class Stretch {
  private:
   void run_tiles(std::int64_t first, std::int64_t count, SumConsumer consume, void* context, int part) {
     const std::int64_t kept_groups = keep_ ? (round_.end - round_.begin) * depth_.block : depth_.block;
-    std::byte* memory = scratch_.own.at_least(own_.bytes(count, kept_groups));
+    std::byte* memory = packed_ != nullptr ? nullptr : scratch_.own.at_least(own_.bytes(count, kept_groups));
     const std::int64_t width = own_.layout.width;
     std::int64_t* sums = kept_.own_sums == nullptr ? nullptr : kept_.own_sums + first * width;
     if (sums != nullptr && round_.is_first) std::fill_n(sums, count * width, 0);
+    const std::int64_t* own_sums = packed_ != nullptr && own_.has_sums() ? packed_->sums.data() + first * width : sums;
     const std::int64_t shared_count = shared_end_ - shared_begin_;
     const std::int64_t tiles = divide_up(shared_count, shared_panels_);
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
@@ -466,7 +482,7 @@ class Stretch {
       if (!round_.is_last) continue;
       const std::int64_t* their_sums =
           shared_.sums == nullptr ? nullptr : shared_.sums + begin * shared_.side.layout.width;
-      tile_.finish(a_is_shared_ ? their_sums : sums, a_is_shared_ ? sums : their_sums, consume, context, part);
+      tile_.finish(a_is_shared_ ? their_sums : own_sums, a_is_shared_ ? own_sums : their_sums, consume, context, part);
     }
   }
 
@@ -475,16 +491,23 @@ class Stretch {
     const std::int64_t all = shared_.side.panels();
     for (std::int64_t block = round_.begin; block < round_.end; ++block) {
       const std::int64_t groups = depth_.size(block);
+      const std::byte* theirs = shared_.block(block);
+      if (packed_ != nullptr) {
+        const std::int64_t own_all = own_.panels();
+        const std::byte* own = packed_->panels.data() + own_.bytes(own_all, depth_.begin(block));
+        tile_.add_block(theirs, all, shared_first, own, own_all, first, groups, block == 0);
+        continue;
+      }
       std::byte* own = memory + (keep_ ? own_.bytes(count, depth_.begin(block) - depth_.begin(round_.begin)) : 0);
       if (is_first_tile || !keep_) {
         own_.pack(first, first + count, first, count, block, own, is_first_tile ? sums : nullptr);
       }
-      const std::byte* theirs = shared_.block(block);
       if (a_is_shared_) tile_.add_block(theirs, all, shared_first, own, count, 0, groups, block == 0);
       else tile_.add_block(own, count, 0, theirs, all, shared_first, groups, block == 0);
     }
   }
 
+  const PackedSide* packed_;  // of the own side, which is then b
   const Depth& depth_;
   const Round round_;
   const Side& own_;
@@ -501,6 +524,22 @@ class Stretch {
 
 }  // namespace
 
+PackedSide pack_columns(const ProductPlan& plan) {
+  const Depth depth = depth_of(plan);
+  const Side b(plan, depth, false);
+  PackedSide packed;
+  packed.engine = plan.engine;
+  const bool is_planes = plan.engine == plan.set->planes;
+  packed.choice = {.ternary = is_planes ? TernaryKernel::bitplanes : TernaryKernel::bytes,
+                   .b_is_packed = true,
+                   .keeps_b_small = plan.engine == plan.set->two_bits};
+  packed.panels.resize(static_cast<std::size_t>(b.bytes(b.panels(), depth.groups)));
+  if (b.has_sums()) packed.sums.assign(static_cast<std::size_t>(b.panels() * b.layout.width), 0);
+  pack_whole(b, depth, {0, depth.blocks, true, true}, packed.panels.data(),
+             b.has_sums() ? packed.sums.data() : nullptr);
+  return packed;
+}
+
 void run_product(const ProductPlan& plan, SumConsumer consume, void* context) {
   const std::int64_t m = plan.a.source.rows;
   const std::int64_t n = plan.b.source.rows;
@@ -515,16 +554,18 @@ void run_product(const ProductPlan& plan, SumConsumer consume, void* context) {
 
   // Where the longer side has fewer panels than there are threads, several share one and split the other side.
   const std::int64_t own_panels = own.panels();
+  const bool theirs_is_packed = plan.packed_b != nullptr && !a_is_shared;
   const std::int64_t splits = std::min(theirs.panels(), divide_up(thread_count(), own_panels));
   Kept kept;
   const std::int64_t own_rows = own_panels * own.layout.width;
-  if (own.has_sums()) kept.own_sums = scratch.own_sums.at_least(splits * own_rows);
+  if (own.has_sums() && (plan.packed_b == nullptr || !a_is_shared))
+    kept.own_sums = scratch.own_sums.at_least(splits * own_rows);
 
   std::int64_t round_blocks = std::max<std::int64_t>(1, depth.blocks);
   const std::int64_t sum_bytes =
       a.panels() * a.layout.width * b.panels() * b.layout.width * accumulator_bytes(tile_accumulator(plan));
   const std::int64_t whole_bytes = theirs.bytes(theirs.panels(), depth.groups);
-  if (whole_bytes > plan.shared_bytes && whole_bytes > sum_bytes) {
+  if (!theirs_is_packed && whole_bytes > plan.shared_bytes && whole_bytes > sum_bytes) {
     const std::int64_t block_bytes = theirs.bytes(theirs.panels(), depth.block);
     round_blocks = std::clamp<std::int64_t>(plan.shared_bytes / 2 / block_bytes, 1, depth.blocks);
   }
@@ -539,8 +580,10 @@ void run_product(const ProductPlan& plan, SumConsumer consume, void* context) {
     round.is_first = round.begin == 0;
     round.end = std::min(depth.blocks, round.begin + round_blocks);
     round.is_last = round.end == depth.blocks;
-    const SharedSide shared = pack_shared(theirs, depth, round, scratch);
-    const std::int64_t round_depth = (round.end - round.begin) * depth.block * group_codes(plan.engine->packed);
+    const SharedSide shared =
+        theirs_is_packed ? SharedSide{theirs, depth, round, plan.packed_b->panels.data(), plan.packed_b->sums.data()}
+                         : pack_shared(theirs, depth, round, scratch);
+    const std::int64_t round_depth = (round.end - round.begin) * depth.block * group_codes(plan.engine->packed_a);
     const std::int64_t panel_work =
         divide_up(own.layout.width * std::min(m, n) * std::max<std::int64_t>(1, round_depth), splits);
     const auto body = [&](std::int64_t begin, std::int64_t end, int part) {

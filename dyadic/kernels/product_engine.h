@@ -31,11 +31,21 @@ inline constexpr Digit kHighOfUnsignedLow = {0, 8, false};
 inline constexpr Digit kLow = {0, 0, true};
 
 /// One group of a packed operand.
-enum class PackedType { i16x2, i8x4, f32, f64, i64 };
-inline constexpr int kPackedTypes = 5;
+///   planes   32 integers of -1, 0 and 1 as two words, one bit each for "not zero" and for "negative"; a group has the
+///            first words of all its rows, then the second ones
+///   i8x16    four groups of i8x4: what meets one of u2x16
+///   u2x16    16 integers of 0 to 3 in a word: bits 2j of its four bytes are integers 4j to 4j + 3
+enum class PackedType { i16x2, i8x4, f32, f64, i64, planes, i8x16, u2x16 };
+inline constexpr int kPackedTypes = 8;
 
-constexpr int group_codes(PackedType type) { return type == PackedType::i16x2 ? 2 : type == PackedType::i8x4 ? 4 : 1; }
-constexpr int group_bytes(PackedType type) { return type == PackedType::f64 || type == PackedType::i64 ? 8 : 4; }
+constexpr int group_codes(PackedType type) {
+  constexpr int kCodes[kPackedTypes] = {2, 4, 1, 1, 1, 32, 16, 16};
+  return kCodes[static_cast<int>(type)];
+}
+constexpr int group_bytes(PackedType type) {
+  constexpr int kBytes[kPackedTypes] = {4, 4, 4, 8, 8, 8, 16, 4};
+  return kBytes[static_cast<int>(type)];
+}
 
 inline constexpr int kTileGroups = 16;
 
@@ -110,7 +120,7 @@ using SumRowsFunction = void (*)(const std::byte* panel, std::int64_t groups, st
 
 struct Engine {
   const char* instructions = nullptr;
-  PackedType packed = PackedType::f32;
+  PackedType packed_a = PackedType::f32, packed_b = PackedType::f32;  // groups of equally many codes
   Accumulator accumulator = Accumulator::f32;
   PanelLayout a, b;
   int block_groups = 0;  // depth of a block whose panels stay in the nearest cache
@@ -132,14 +142,21 @@ struct Conversions {
   ConvertFunction f64_to_i64 = nullptr;
 };
 
+/// Columns up to which products uint8 x int8 may be summed in int16 for a while (vpmaddubsw): the 17 states of z4.
+inline constexpr std::int64_t kLightByte = 8;
+
 /// The engines of a tier; null where it has none of the kind.
 struct EngineSet {
   const Engine* float32 = nullptr;
   const Engine* float64 = nullptr;  // integers whose sums stay below 2^53
   const Engine* int64 = nullptr;
-  const Engine* pairs = nullptr;  // int16 x int16
-  const Engine* bytes = nullptr;  // uint8 x int8, the others by offsets of 128
-  const Engine* tiles = nullptr;  // bytes of any sign
+  const Engine* pairs = nullptr;          // int16 x int16
+  const Engine* bytes = nullptr;          // uint8 x int8, the others by offsets of 128
+  const Engine* ternary_bytes = nullptr;  // the same for int8 of -1, 0 and 1
+  const Engine* two_bits = nullptr;       // int8 x ternary weights that stay packed, two bits each
+  const Engine* light_bytes = nullptr;    // uint8 x int8 of at most kLightByte
+  const Engine* planes = nullptr;         // -1, 0 and 1 on both sides
+  const Engine* tiles = nullptr;          // bytes of any sign
   const Conversions* conversions = nullptr;
   PackFunction (*pack)(PackedType packed, CodeType type) = nullptr;
   /// Digit products up to which tiles beat pairs on this machine.
@@ -151,11 +168,20 @@ struct EngineSet {
 namespace dyadic::avx2 {
 const product::EngineSet& product_engines();
 product::PackFunction product_pack(product::PackedType packed, CodeType type);
+product::PackFunction planes_pack(CodeType type);
+product::PackFunction sixteens_pack(CodeType type);  // PackedType::i8x16
+product::PackFunction two_bits_pack(CodeType type);  // PackedType::u2x16
+extern const product::Engine kPlanes;
+extern const product::Engine kTernaryBytes;
+extern const product::Engine kTwoBits;
+extern const product::Engine kLightBytes;
 }  // namespace dyadic::avx2
 
 namespace dyadic::avx512 {
 const product::EngineSet& product_engines();
-}
+extern const product::Engine kPlanes;  // needs VPOPCNTDQ
+extern const product::Engine kTwoBits;
+}  // namespace dyadic::avx512
 
 namespace dyadic::amx {
 const product::EngineSet& product_engines();

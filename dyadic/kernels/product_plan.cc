@@ -118,9 +118,15 @@ bool plan_wide_pairs(ProductPlan& plan, const Range& a, const Range& b) {
 /// vpdpbusd adds four products uint8 * int8 to an int32 sum and wraps (it does not saturate); the argument is that of
 /// plan_pairs with |a'| <= 255, |b'| <= 128. Signed rows become a' = a + 128, unsigned columns b' = b - 128, and the
 /// driver corrects the sums: sum a b = sum a' b' + 128_b sum a' - 128_a sum b' - 128_a 128_b depth.
-void plan_bytes(ProductPlan& plan, std::int64_t depth, const Range& a, const Range& b) {
-  plan.engine = plan.set->bytes;
+void plan_bytes(ProductPlan& plan, const Engine& engine, std::int64_t depth, const Range& a, const Range& b) {
+  plan.engine = &engine;
   plan.products[0] = {0, 0, 0, plan.engine->multiply[0][0]};
+  if (&engine == plan.set->two_bits) {  // int8 rows, columns of 0, 1 and 2
+    if (!a.within(-128, 127)) shift_integers(plan.a, -128);
+    shift_integers(plan.b, 1);
+    if (plan.type == SumType::i64 && !sums_fit(depth, 128, 2, 0, kMaxInt32)) plan.flush_depth = kMaxInt32 / (128 * 2);
+    return;
+  }
   if (!a.within(0, 255)) shift_integers(plan.a, 128);
   if (!b.within(-128, 127)) shift_integers(plan.b, -128);
   // An int32 result is right modulo 2^32 whatever the shifted sums do on the way.
@@ -170,7 +176,32 @@ void plan_tiles(ProductPlan& plan, std::int64_t depth, const Range& a, const Ran
   if (plan.product_count > 1 || !sums_fit(depth, largest, 1, 0, kMaxInt32)) plan.flush_depth = kMaxInt32 / largest;
 }
 
+/// Which engine multiplies unsigned by signed bytes; null where nothing beats pairs of int16.
+const Engine* byte_engine(const EngineSet& set, const Range& a, const Range& b, const PlanChoice& choice) {
+  if (!a.is_byte() || !b.is_byte()) return nullptr;
+  if (choice.keeps_b_small && b.magnitude() <= 1 && set.two_bits != nullptr) return set.two_bits;
+  if (set.bytes != nullptr) return set.bytes;
+  if (b.magnitude() <= 1) return set.ternary_bytes;
+  return b.magnitude() <= kLightByte ? set.light_bytes : nullptr;
+}
+
+bool prefers_planes(const EngineSet& set, std::int64_t m, std::int64_t n, std::int64_t depth,
+                    const PlanChoice& choice) {
+  const Engine* bytes = ternary_engine(set, TernaryKernel::bytes, choice.keeps_b_small);
+  if (choice.ternary != TernaryKernel::automatic || bytes == nullptr) return choice.ternary != TernaryKernel::bytes;
+  const auto cost = [&](const Engine& engine) {
+    return product_cost(engine_cost(set, engine), engine.a.width, m, n, depth, choice.b_is_packed);
+  };
+  return cost(*set.planes) <= cost(*bytes);
+}
+
 }  // namespace
+
+const Engine* ternary_engine(const EngineSet& set, TernaryKernel kernel, bool keeps_b_small) {
+  if (kernel == TernaryKernel::bitplanes) return set.planes;
+  if (keeps_b_small && set.two_bits != nullptr) return set.two_bits;
+  return set.tiles != nullptr ? set.tiles : set.bytes != nullptr ? set.bytes : set.ternary_bytes;
+}
 
 bool sums_fit(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t max_bias, std::int64_t most) {
   __int128 sum = 0;  // three factors may exceed even 128 bits
@@ -189,7 +220,8 @@ void check_integer_product(std::int64_t depth, const IntegerOperand& a, const In
 }
 
 ProductPlan plan_integer_product(const EngineSet& set, std::int64_t m, std::int64_t n, std::int64_t depth,
-                                 const IntegerOperand& a, const IntegerOperand& b, SumType type) {
+                                 const IntegerOperand& a, const IntegerOperand& b, SumType type,
+                                 const PlanChoice& choice) {
   check_integer_product(depth, a, b, type);
   const Range range_a = range_of(a);
   const Range range_b = range_of(b);
@@ -198,12 +230,23 @@ ProductPlan plan_integer_product(const EngineSet& set, std::int64_t m, std::int6
   plan.type = type;
   plan.a = planned(a, range_a, m, depth);
   plan.b = planned(b, range_b, n, depth);
+  if (set.planes != nullptr && range_a.magnitude() <= 1 && range_b.magnitude() <= 1 &&
+      prefers_planes(set, m, n, depth, choice)) {
+    plan.engine = set.planes;
+    plan.products[0] = {0, 0, 0, plan.engine->multiply[0][0]};
+    // A group changes a sum by 32 at most, so only a sum that is not int32 must be flushed.
+    if (type == SumType::i64 && !sums_fit(depth, 1, 1, 0, kMaxInt32)) plan.flush_depth = kMaxInt32;
+    return plan;
+  }
+  const Engine* bytes = byte_engine(set, range_a, range_b, choice);
   const int tile_products = (range_a.is_byte() ? 1 : 2) * (range_b.is_byte() ? 1 : 2);
-  if (set.tiles != nullptr && range_a.is_two_bytes() && range_b.is_two_bytes() &&
-      (set.pairs == nullptr || tile_products <= set.tile_products())) {
+  if (bytes == set.two_bits && bytes != nullptr) {
+    plan_bytes(plan, *bytes, depth, range_a, range_b);
+  } else if (set.tiles != nullptr && range_a.is_two_bytes() && range_b.is_two_bytes() &&
+             (set.pairs == nullptr || tile_products <= set.tile_products())) {
     plan_tiles(plan, depth, range_a, range_b);
-  } else if (set.bytes != nullptr && range_a.is_byte() && range_b.is_byte()) {
-    plan_bytes(plan, depth, range_a, range_b);
+  } else if (bytes != nullptr) {
+    plan_bytes(plan, *bytes, depth, range_a, range_b);
   } else if (set.pairs != nullptr && range_a.is_int16() && range_b.is_int16()) {
     plan_pairs(plan, depth, range_a, range_b);
   } else if (set.pairs == nullptr || !plan_wide_pairs(plan, range_a, range_b)) {
@@ -224,6 +267,11 @@ ProductPlan plan_float_product(const EngineSet& set, std::int64_t m, std::int64_
   plan.b.source = {b.values, CodeType::f32, b.row_stride, b.depth_stride, n, depth, 1, 0, true, b.gather};
   plan.products[0] = {0, 0, 0, plan.engine->multiply[0][0]};
   return plan;
+}
+
+void use_packed_columns(ProductPlan& plan, const PackedSide& packed) {
+  if (plan.engine != packed.engine) throw Error("packed columns: planned for another engine");
+  plan.packed_b = &packed;
 }
 
 }  // namespace dyadic::product

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 
+#include "dyadic/base/aligned.h"
 #include "dyadic/kernels/isa.h"
+#include "dyadic/kernels/product_choice.h"
 #include "dyadic/kernels/product_engine.h"
 
 namespace dyadic::product {
@@ -34,6 +36,22 @@ struct OutputMap {
   const void* context = nullptr;
 };
 
+/// What a plan may choose between beside the bounds of the operands.
+struct PlanChoice {
+  TernaryKernel ternary = ternary_kernel();
+  bool b_is_packed = false;    // so packing it costs nothing
+  bool keeps_b_small = false;  // ternary columns stay two bits each, though unpacking them costs time in every product
+};
+
+/// The columns of a product, packed once for many products. Made by pack_columns; holds for plans of the same bounds,
+/// rows and depth.
+struct PackedSide {
+  const Engine* engine = nullptr;
+  PlanChoice choice;                 // that leads to this engine again
+  AlignedVector<std::byte> panels;   // [block of the depth][digit][panel]
+  AlignedVector<std::int64_t> sums;  // of the rows, where the engine asks for them
+};
+
 /// Packed bytes of the operand that a product packs whole; longer ones are packed in rounds over the depth, if keeping
 /// all sums takes less memory.
 inline constexpr std::int64_t kSharedBytes = 8 * 1024 * 1024;
@@ -50,19 +68,29 @@ struct ProductPlan {
   SumType type = SumType::i32;
   OutputMap output;
   std::int64_t shared_bytes = kSharedBytes;
+  const PackedSide* packed_b = nullptr;  // instead of b's codes
 };
 
 /// depth * max_a * max_b + max_bias <= most, all non-negative.
 bool sums_fit(std::int64_t depth, std::int64_t max_a, std::int64_t max_b, std::int64_t max_bias, std::int64_t most);
 
+/// The engine that ternary codes on both sides run on; null if the tier has none of the kind.
+const Engine* ternary_engine(const EngineSet& set, TernaryKernel kernel, bool keeps_b_small);
+
 /// Throws UsageError if |sums| may exceed `type`.
 ProductPlan plan_integer_product(const EngineSet& set, std::int64_t m, std::int64_t n, std::int64_t depth,
-                                 const IntegerOperand& a, const IntegerOperand& b, SumType type);
+                                 const IntegerOperand& a, const IntegerOperand& b, SumType type,
+                                 const PlanChoice& choice = {});
 ProductPlan plan_float_product(const EngineSet& set, std::int64_t m, std::int64_t n, std::int64_t depth,
                                const FloatOperand& a, const FloatOperand& b);
 
 /// Throws UsageError unless the operands are integers whose sums fit `type`.
 void check_integer_product(std::int64_t depth, const IntegerOperand& a, const IntegerOperand& b, SumType type);
+
+PackedSide pack_columns(const ProductPlan& plan);
+
+/// Lets a plan use packed columns; throws Error (a defect) unless it has the engine that they were packed for.
+void use_packed_columns(ProductPlan& plan, const PackedSide& packed);
 
 /// Runs a plan; integer_product and float_product say what comes out.
 void run_product(const ProductPlan& plan, SumConsumer consume, void* context);
@@ -77,6 +105,9 @@ namespace dyadic::ref {
 /// The plain loops that every other tier is held to.
 void integer_product(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& a,
                      const IntegerOperand& b, SumType type, SumConsumer consume, void* context);
+/// The same for integers of -1, 0 and 1, by counting bits.
+void planes_product(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& a,
+                    const IntegerOperand& b, SumType type, SumConsumer consume, void* context);
 void float_product(std::int64_t m, std::int64_t n, std::int64_t depth, const FloatOperand& a, const FloatOperand& b,
                    SumConsumer consume, void* context);
 

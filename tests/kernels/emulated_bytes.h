@@ -51,7 +51,7 @@ inline void sum_byte_columns(const std::byte* panel, std::int64_t groups, std::i
 inline product::Engine make_byte_engine() {
   product::Engine engine;
   engine.instructions = "emulated vpdpbusd";
-  engine.packed = product::PackedType::i8x4;
+  engine.packed_a = engine.packed_b = product::PackedType::i8x4;
   engine.accumulator = product::Accumulator::i32;
   engine.a = {kByteRows, false};
   engine.b = {kByteColumns, false};

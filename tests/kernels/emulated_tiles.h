@@ -84,6 +84,7 @@ inline product::EngineSet product_engines() {
   product::EngineSet engines = avx2::product_engines();
   engines.tiles = &kEngine;
   engines.tile_products = &all_products;
+  engines.planes = nullptr;  // ternary codes run on the tiles
   return engines;
 }
 

@@ -42,8 +42,12 @@ const std::vector<OperandKind>& kinds() {
     // The last that two digits of a high int16 hold, and the first that they do not.
     list.push_back({CodeType::i32, -(1 << 23) + 129, (1 << 23) - 129});
     list.push_back({CodeType::i32, -(1 << 23), (1 << 23) - 1});
-    list.push_back({CodeType::u8, 0, 1, 2, 1});      // binary: 2 c - 1
-    list.push_back({CodeType::u8, 0, 2, 1, 1});      // ternary
+    list.push_back({CodeType::u8, 0, 1, 2, 1});  // binary: 2 c - 1
+    list.push_back({CodeType::u8, 0, 2, 1, 1});  // ternary
+    list.push_back({CodeType::i8, -1, 1});
+    list.push_back({CodeType::i16, -1, 1});
+    list.push_back({CodeType::u8, 0, 16, 1, 8});  // z4, the last that sums in int16 take
+    list.push_back({CodeType::i8, -9, 9});
     list.push_back({CodeType::u8, 0, 255, 1, 117});  // affine uint8 with a zero point
     list.push_back({CodeType::i8, -128, 127, 1, -9});
     list.push_back({CodeType::u16, 0, 32767});

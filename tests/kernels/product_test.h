@@ -148,11 +148,12 @@ inline Collected expected_sums(const Operand& a, const Operand& b, SumType type)
   return expected;
 }
 
-/// A way to run products: a tier of this machine, or emulated tiles.
+/// A way to run products: a tier of this machine with one of the kernels for ternary codes, or emulated tiles.
 struct Runner {
   std::string name;
   Isa isa = Isa::ref;
   bool emulated = false;
+  TernaryKernel ternary = TernaryKernel::automatic;
 
   void operator()(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& a, const IntegerOperand& b,
                   SumType type, SumConsumer consume, void* context) const {
@@ -163,14 +164,20 @@ struct Runner {
     }
     const Isa before = active_isa();
     set_isa(isa);
+    set_ternary_kernel(ternary);
     integer_product(m, n, depth, a, b, type, consume, context);
+    set_ternary_kernel(TernaryKernel::automatic);
     set_isa(before);
   }
 };
 
 inline std::vector<Runner> runners() {
   std::vector<Runner> all;
-  for (const Isa isa : supported_isas()) all.push_back({std::string(isa_name(isa)), isa});
+  for (const Isa isa : supported_isas()) {
+    for (const TernaryKernel kernel : {TernaryKernel::bytes, TernaryKernel::bitplanes}) {
+      all.push_back({std::string(isa_name(isa)) + " " + std::string(ternary_kernel_name(kernel)), isa, false, kernel});
+    }
+  }
   if (cpu_features().avx2) all.push_back({"emulated tiles", Isa::avx2, true});
   return all;
 }

@@ -77,7 +77,7 @@ double best_time(const product::Engine& engine, std::int64_t groups) {
     const std::chrono::duration<double, std::nano> time = Clock::now() - start;
     best = std::min(best, time.count());
   }
-  return best / static_cast<double>(engine.a.width * engine.b.width * groups * product::group_codes(engine.packed));
+  return best / static_cast<double>(engine.a.width * engine.b.width * groups * product::group_codes(engine.packed_a));
 }
 
 /// Tile registers run at their own speed or, while a neighbour uses the same core, at less than half of it; four digit

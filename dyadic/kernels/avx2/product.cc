@@ -111,6 +111,10 @@ constexpr product::EngineSet kEngines = {
     .float64 = &kFloat64,
     .int64 = &kInt64,
     .pairs = &kPairs,
+    .ternary_bytes = &kTernaryBytes,
+    .two_bits = &kTwoBits,
+    .light_bytes = &kLightBytes,
+    .planes = &kPlanes,
     .conversions = &kConversions,
     .pack = &product_pack,
 };

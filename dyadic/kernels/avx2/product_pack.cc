@@ -415,6 +415,9 @@ constexpr product::PackFunction kIntegerPacks[] = {
 
 product::PackFunction product_pack(PackedType packed, CodeType type) {
   if (packed == PackedType::f32) return &pack<std::uint32_t, FloatGroups>;  // only moves bits
+  if (packed == PackedType::planes) return planes_pack(type);
+  if (packed == PackedType::i8x16) return sixteens_pack(type);
+  if (packed == PackedType::u2x16) return two_bits_pack(type);
   static constexpr const product::PackFunction* kPacks[product::kPackedTypes] = {
       kIntegerPacks<WordGroups<Pairs>>, kIntegerPacks<WordGroups<Quads>>, nullptr,
       kIntegerPacks<DoubleGroups>,      kIntegerPacks<LongGroups>,

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "dyadic/base/cpu.h"
 #include "dyadic/kernels/product_engine.h"
 #include "dyadic/kernels/target.h"
 
@@ -148,19 +149,26 @@ constexpr product::Engine make_byte_engine() {
 }
 constexpr product::Engine kBytes = make_byte_engine();
 
-constexpr product::EngineSet kEngines = {
-    .float32 = &kFloat32,
-    .float64 = &kFloat64,
-    .int64 = &kInt64,
-    .pairs = &kPairs,
-    .bytes = &kBytes,
-    .conversions = &kConversions,
-    .pack = &avx2::product_pack,
-};
+product::EngineSet make_engines() {
+  return {
+      .float32 = &kFloat32,
+      .float64 = &kFloat64,
+      .int64 = &kInt64,
+      .pairs = &kPairs,
+      .bytes = &kBytes,
+      .two_bits = &kTwoBits,
+      .planes = cpu_features().vpopcntdq ? &kPlanes : nullptr,
+      .conversions = &kConversions,
+      .pack = &avx2::product_pack,
+  };
+}
 
 }  // namespace
 
-const product::EngineSet& product_engines() { return kEngines; }
+const product::EngineSet& product_engines() {
+  static const product::EngineSet engines = make_engines();
+  return engines;
+}
 
 }  // namespace dyadic::avx512
 DYADIC_END_TARGET

@@ -85,7 +85,7 @@ constexpr product::Engine make_engine(const char* instructions, product::PackedT
                                       product::Accumulator accumulator) {
   product::Engine engine;
   engine.instructions = instructions;
-  engine.packed = packed;
+  engine.packed_a = engine.packed_b = packed;
   engine.accumulator = accumulator;
   engine.a = {Lanes::kRowWidth, false};
   engine.b = {Lanes::kColumnWidth, false};

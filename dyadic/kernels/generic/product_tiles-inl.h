@@ -65,7 +65,7 @@ template <template <bool, bool> class SignedTiles>
 constexpr product::Engine make_tile_engine(const char* instructions, void (*begin)(), void (*end)()) {
   product::Engine engine;
   engine.instructions = instructions;
-  engine.packed = product::PackedType::i8x4;
+  engine.packed_a = engine.packed_b = product::PackedType::i8x4;
   engine.accumulator = product::Accumulator::i32;
   engine.a = {kTilePanel, true};
   engine.b = {kTilePanel, false};

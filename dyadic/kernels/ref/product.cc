@@ -1,5 +1,6 @@
 // Matrix products as their definition: one sum per output element, k from 0. Tiles of whole rows.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -53,7 +54,48 @@ void fill_tiles(std::int64_t m, std::int64_t n, SumType type, SumConsumer consum
   });
 }
 
+/// The bits of 32 integers: not zero, negative.
+struct PlaneGroup {
+  std::uint32_t nonzero = 0, negative = 0;
+};
+
+/// Row-major [rows, depth / 32, rounded up].
+std::vector<PlaneGroup> planes_of(const IntegerOperand& operand, std::int64_t rows, std::int64_t depth) {
+  const std::vector<std::int64_t> integers = integers_of(operand, rows, depth);
+  const std::int64_t groups = (depth + 31) / 32;
+  std::vector<PlaneGroup> planes(static_cast<std::size_t>(rows * groups));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t k = 0; k < depth; ++k) {
+      PlaneGroup& group = planes[static_cast<std::size_t>(i * groups + k / 32)];
+      const std::int64_t value = integers[static_cast<std::size_t>(i * depth + k)];
+      group.nonzero |= std::uint32_t{value != 0} << (k % 32);
+      group.negative |= std::uint32_t{value < 0} << (k % 32);
+    }
+  }
+  return planes;
+}
+
 }  // namespace
+
+void planes_product(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& a,
+                    const IntegerOperand& b, SumType type, SumConsumer consume, void* context) {
+  product::check_integer_product(depth, a, b, type);
+  const std::vector<PlaneGroup> rows = planes_of(a, m, depth);
+  const std::vector<PlaneGroup> columns = planes_of(b, n, depth);
+  const std::int64_t groups = (depth + 31) / 32;
+  const auto sum = [&](std::int64_t i, std::int64_t j) {
+    std::int64_t total = 0;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const PlaneGroup& x = rows[static_cast<std::size_t>(i * groups + g)];
+      const PlaneGroup& y = columns[static_cast<std::size_t>(j * groups + g)];
+      const std::uint32_t gate = x.nonzero & y.nonzero;
+      total += std::popcount(gate) - 2 * std::popcount(gate & (x.negative ^ y.negative));
+    }
+    return total;
+  };
+  if (type == SumType::i32) fill_tiles<std::int32_t>(m, n, type, consume, context, sum);
+  else fill_tiles<std::int64_t>(m, n, type, consume, context, sum);
+}
 
 void integer_product(std::int64_t m, std::int64_t n, std::int64_t depth, const IntegerOperand& a,
                      const IntegerOperand& b, SumType type, SumConsumer consume, void* context) {
