@@ -9,7 +9,19 @@
 
 namespace dyadic {
 
-enum class Ceiling { tdpbssd, vpdpbusd, vpdpwssd, vpmaddwd, fma32_512, fma64_512, fma32_256, fma64_256 };
+enum class Ceiling {
+  tdpbssd,
+  vpdpbusd,
+  vpdpwssd,
+  vpmaddwd,
+  fma32_512,
+  fma64_512,
+  fma32_256,
+  fma64_256,
+  vpmaddubsw,
+  popcount_256,
+  popcount_512,
+};
 
 DYADIC_BEGIN_AMX
 namespace ceilings::amx {
@@ -57,8 +69,48 @@ DYADIC_CEILING(fma64, __m512d, "v", "vfmadd231pd %3, %2, %0")
 }  // namespace ceilings::avx512
 DYADIC_END_TARGET
 
+// Ternary bit planes: the gate of two words, its negative part, and the bits of both counted into a sum. Four chains,
+// for want of registers; each has instructions enough of its own.
+inline constexpr int kCountChains = 4;
+
+DYADIC_BEGIN_AVX512_POPCOUNT
+namespace ceilings::avx512 {
+inline void popcount(std::int64_t rounds) {
+  __m512i gates[kCountChains] = {}, negatives[kCountChains] = {}, a = {}, b = {};
+  for (std::int64_t i = 0; i < rounds; ++i) {
+    __m512i gate, negative;
+    _Pragma("GCC unroll 4") for (int c = 0; c < kCountChains; ++c) {
+      asm volatile(
+          "vpandd %4, %5, %2\n\tvmovdqa64 %2, %3\n\tvpternlogd $0x28, %4, %5, %3\n\t"
+          "vpopcntd %2, %2\n\tvpopcntd %3, %3\n\tvpaddd %2, %0, %0\n\tvpaddd %3, %1, %1"
+          : "+v"(gates[c]), "+v"(negatives[c]), "=&v"(gate), "=&v"(negative)
+          : "v"(a), "v"(b));
+    }
+  }
+}
+}  // namespace ceilings::avx512
+DYADIC_END_TARGET
+
 DYADIC_BEGIN_AVX2
 namespace ceilings::avx2 {
+DYADIC_CEILING(vpmaddubsw, __m256i, "x", "vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0")
+inline void popcount(std::int64_t rounds) {
+  __m256i sum[kCountChains] = {}, a = {}, b = {}, nibble = {}, table = {};
+  for (std::int64_t i = 0; i < rounds; ++i) {
+    __m256i gate, negative, low;
+    _Pragma("GCC unroll 4") for (__m256i& chain : sum) {
+      asm volatile(
+          "vpand %4, %5, %1\n\tvpxor %4, %5, %2\n\tvpand %1, %2, %2\n\t"
+          "vpand %6, %1, %3\n\tvpsrlw $4, %1, %1\n\tvpand %6, %1, %1\n\t"
+          "vpshufb %3, %7, %3\n\tvpshufb %1, %7, %1\n\tvpaddb %3, %1, %1\n\t"
+          "vpand %6, %2, %3\n\tvpsrlw $4, %2, %2\n\tvpand %6, %2, %2\n\t"
+          "vpshufb %3, %7, %3\n\tvpshufb %2, %7, %2\n\tvpaddb %3, %2, %2\n\t"
+          "vpaddb %1, %2, %2\n\tvpaddb %2, %0, %0"
+          : "+x"(chain), "=&x"(gate), "=&x"(negative), "=&x"(low)
+          : "x"(a), "x"(b), "x"(nibble), "x"(table));
+    }
+  }
+}
 DYADIC_CEILING(vpmaddwd, __m256i, "x", "vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0")
 DYADIC_CEILING(fma32, __m256, "x", "vfmadd231ps %3, %2, %0")
 DYADIC_CEILING(fma64, __m256d, "x", "vfmadd231pd %3, %2, %0")
@@ -81,6 +133,9 @@ inline const CeilingInfo& ceiling_info(Ceiling ceiling) {
       {"fma 8 x 64", &ceilings::avx512::fma64, 12 * 2 * 8},
       {"fma 8 x 32", &ceilings::avx2::fma32, 12 * 2 * 8},
       {"fma 4 x 64", &ceilings::avx2::fma64, 12 * 2 * 4},
+      {"vpmaddubsw", &ceilings::avx2::vpmaddubsw, 12 * 2 * 32},
+      {"popcount 256", &ceilings::avx2::popcount, 4 * 2 * 256},
+      {"popcount 512", &ceilings::avx512::popcount, 4 * 2 * 512},
   };
   return kInfos[static_cast<int>(ceiling)];
 }

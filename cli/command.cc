@@ -17,7 +17,7 @@ constexpr std::size_t kMany = 64;
 using A = Arguments;
 
 const auto kOptions = std::to_array<Option>(
-    {{"--set", "KEY=VALUE", "override a recipe key, typed as TOML; may be repeated", &A::set},
+    {{"--set", "KEY=VALUE", "override a recipe key, typed as TOML, or kernels.ternary; may be repeated", &A::set},
      {"--data", "DIR", "where data sets lie (else DYADIC_DATA, else ./data)", &A::data},
      {"--seed", "N", "every random bit follows from it", &A::seed},
      {"--threads", "N", "threads (else DYADIC_THREADS, else all processors); results do not depend on it", &A::threads},
@@ -49,13 +49,14 @@ const std::vector<Command>& commands() {
        "\n"
        "  dyadic train PI_DIGITS DFXP 5 9 11 100 0.0001 2 --epochs 5\n"
        "  dyadic train recipes/courbariaux2014/pi_mnist_dfxp.toml --set train.epochs=40 --set seed=7\n",
-       run_train},
+       run_train,
+       true},
       {"resume",
        "RUN",
        "continue a run from its newest checkpoint, to the same bits",
        1,
        1,
-       {"--data", "--threads", "--isa", "--max-steps", "--on-nonfinite", "--json", "--quiet"},
+       {"--data", "--set", "--threads", "--isa", "--max-steps", "--on-nonfinite", "--json", "--quiet"},
        "  dyadic resume runs/pi_mnist-flp-s1234\n",
        run_resume},
       {"eval",
@@ -63,15 +64,16 @@ const std::vector<Command>& commands() {
        "test and validation error of a trained network",
        1,
        1,
-       {"--data", "--threads", "--isa", "--on-nonfinite", "--json", "--quiet"},
-       "  dyadic eval runs/pi_mnist-flp-s1234 --json\n",
+       {"--data", "--set", "--threads", "--isa", "--on-nonfinite", "--json", "--quiet"},
+       "  dyadic eval runs/pi_mnist-flp-s1234 --json\n"
+       "  dyadic eval runs/mnist-s1234 --isa ref --set kernels.ternary=bitplanes\n",
        run_eval},
       {"analyze",
        "RUN|CHECKPOINT",
        "zeros and resting multiplications of a trained network, by layer",
        1,
        1,
-       {"--examples", "--data", "--threads", "--isa", "--on-nonfinite", "--json", "--quiet"},
+       {"--examples", "--data", "--set", "--threads", "--isa", "--on-nonfinite", "--json", "--quiet"},
        "  dyadic analyze runs/mnist-s1234 --examples 10000\n",
        run_analyze},
       {"quantize",
@@ -104,7 +106,7 @@ const std::vector<Command>& commands() {
        "version, processor, instruction sets and the kernels chosen",
        0,
        0,
-       {"--isa", "--threads", "--json"},
+       {"--isa", "--set", "--threads", "--json"},
        "  dyadic info --json\n",
        run_info},
   };

@@ -52,6 +52,7 @@ struct Command {
   std::vector<std::string_view> options;
   std::string_view examples;
   ExitCode (*run)(const Arguments& arguments);
+  bool takes_recipe = false;  // --set may change its keys, and not only kernels
 };
 
 std::span<const Command> command_table();

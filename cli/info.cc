@@ -9,6 +9,7 @@
 #include "dyadic/base/cpu.h"
 #include "dyadic/base/parallel.h"
 #include "dyadic/kernels/isa.h"
+#include "dyadic/kernels/product_choice.h"
 #include "dyadic/kernels/table.h"
 
 namespace dyadic::cli {
@@ -27,7 +28,10 @@ struct Feature {
 
 std::vector<Feature> features() {
   const CpuFeatures& cpu = cpu_features();
-  return {{"avx2", cpu.avx2}, {"avx512 (with VNNI)", cpu.avx512}, {"amx (int8)", cpu.amx_int8}};
+  return {{"avx2", cpu.avx2},
+          {"avx512 (with VNNI)", cpu.avx512},
+          {"vpopcntdq", cpu.vpopcntdq},
+          {"amx (int8)", cpu.amx_int8}};
 }
 
 std::vector<std::string> operations() {
@@ -56,6 +60,7 @@ std::string info_json() {
   line.boolean("avx2", cpu.avx2).boolean("avx512", cpu.avx512).boolean("amx_int8", cpu.amx_int8);
   line.integer("l2_bytes", cpu.l2_bytes).integer("l3_bytes", cpu.l3_bytes).integer("threads", thread_count());
   line.raw("isa", json_array(isas)).text("selected", isa_name(active_isa()));
+  line.text("ternary_kernel", ternary_kernel_name(ternary_kernel())).text("ternary_costs", ternary_costs());
   return line.raw("kernels", json_array(kernels)).str();
 }
 
@@ -72,7 +77,9 @@ void print_info() {
   names.clear();
   for (const Isa isa : supported_isas()) names += fmt::format("{}{}", names.empty() ? "" : " ", isa_name(isa));
   fmt::print("tiers          {} (best first)\n", names);
-  fmt::print("selected       {} (force another with --isa or DYADIC_ISA)\n\nkernels\n", isa_name(active_isa()));
+  fmt::print("selected       {} (force another with --isa or DYADIC_ISA)\n", isa_name(active_isa()));
+  fmt::print("ternary codes  {} (--set kernels.ternary=bytes|bitplanes); measured: {}\n\nkernels\n",
+             ternary_kernel_name(ternary_kernel()), ternary_costs());
   for (const std::string& operation : operations()) {
     const KernelInfo& chosen = selected_kernel(operation);
     std::string others;

@@ -12,10 +12,9 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/parse.h"
+#include "cli/process_settings.h"
 #include "dyadic/base/error.h"
 #include "dyadic/base/nearest_name.h"
-#include "dyadic/base/parallel.h"
-#include "dyadic/kernels/isa.h"
 
 namespace dyadic::cli {
 namespace {
@@ -58,15 +57,12 @@ ExitCode dispatch(const std::vector<std::string>& words) {
     return ExitCode::done;
   }
   const Command& command = find_command(words[0]);
-  const auto arguments = parse_arguments(command, {words.begin() + 1, words.end()});
+  auto arguments = parse_arguments(command, {words.begin() + 1, words.end()});
   if (!arguments) {
     fmt::print("{}", help_of(command));
     return ExitCode::done;
   }
-  if (!arguments->isa.empty()) set_isa(parse_isa(arguments->isa));
-  if (const auto threads = integer_option("--threads", arguments->threads, 1, 1024)) {
-    set_thread_count(static_cast<int>(*threads));
-  }
+  apply_process_settings(command, *arguments);
   const ExitCode code = command.run(*arguments);
   if (std::fflush(stdout) != 0) throw IoError(system_error_text("standard output", "write"));
   return code;

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view kNames[] = {"auto", "bytes", "bitplanes"};
 
-std::atomic<TernaryKernel>& chosen() {
+std::atomic<TernaryKernel>& chosen_kernel() {
   static std::atomic<TernaryKernel> kernel = TernaryKernel::automatic;
   return kernel;
 }
@@ -36,9 +36,9 @@ TernaryKernel parse_ternary_kernel(std::string_view name) {
 
 std::string_view ternary_kernel_name(TernaryKernel kernel) { return kNames[static_cast<int>(kernel)]; }
 
-void set_ternary_kernel(TernaryKernel kernel) { chosen() = kernel; }
+void set_ternary_kernel(TernaryKernel kernel) { chosen_kernel() = kernel; }
 
-TernaryKernel ternary_kernel() { return chosen(); }
+TernaryKernel ternary_kernel() { return chosen_kernel(); }
 
 namespace product {
 namespace {
