@@ -36,7 +36,7 @@ from reference_recipe import Recipe  # noqa: E402
 from reference_run import named_tensors, ranges  # noqa: E402
 
 STOPPED = 75
-STORED = {".master": "_master", ".update": "_update"}
+STORED = {".master": "_master", ".update": "_update", ".moment": "_moment", ".mean": ".mean", ".variance": ".variance"}
 
 
 class Failed(Exception):
@@ -72,14 +72,18 @@ class Comparison:
         recipe = Recipe(case.recipe())
         count, valid = recipe.data["split"]["train"], recipe.data["split"]["valid"]
         images, labels = read_set(os.path.join(self.data, "digits"), "train", count + valid)
-        network, errors = reference_network.Network(recipe, self.initial_weights(case, recipe)), []
+        network, errors = self.network(case, recipe), []
 
         def validate(_):
+            network.loss_sum = 0.0
             wrong = np.count_nonzero(network.predict(images[count:]) != labels[count:])
             errors.append(100.0 * wrong / valid)
 
         reference_network.train(network, images[:count], labels[:count], steps, validate)
         return network, errors
+
+    def network(self, case, recipe):
+        return reference_network.Network(recipe, self.initial_weights(case, recipe))
 
     def initial_weights(self, case, recipe):
         """Normal deviates come from the program's polynomial: its weights after a step without motion or norms."""
@@ -101,7 +105,7 @@ class Comparison:
     def differences(self, case, steps, tag="run"):
         network, expected_errors = self.reference(case, steps)
         metadata, tensors, errors = self.checkpoint(case, steps, tag)
-        found = []
+        found = self.loss_differences(metadata, network)
         if len(errors) != len(expected_errors) or not np.allclose(errors, expected_errors, atol=1e-9):
             found.append(f"validation errors {errors}, reference {expected_errors}")
         step = json.loads(metadata["dyadic.progress"])["step"]
@@ -120,6 +124,9 @@ class Comparison:
                     found += tensor_differences(name, text, shape, codes, expected.pop(name[: -len(suffix)] + ending))
         found += [f"{name}: not in the checkpoint" for name in expected]
         return found
+
+    def loss_differences(self, metadata, network):
+        return []
 
     def first_difference(self, case, steps):
         for step in range(1, steps + 1):

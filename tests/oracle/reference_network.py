@@ -124,11 +124,14 @@ class Network:
         self.master_in_gradient = recipe.network.get("input_gradient") == "master"
         self.parameters = {}
         for node in self.layers:
-            shapes = node.product.weight_shape, node.product.weight_shape[:1]
-            updates = [self.numbers.quantize(node.number, f"{name}_update", np.zeros(shape))
-                       for name, shape in zip(PARAMETER_NAMES, shapes)]  # fmt: skip
-            self.parameters[node.number] = Parameters(None, None, *updates)
+            self.parameters[node.number] = self.new_parameters(node)
         self.draw_weights()
+
+    def new_parameters(self, node):
+        shapes = node.product.weight_shape, node.product.weight_shape[:1]
+        updates = [self.numbers.quantize(node.number, f"{name}_update", np.zeros(shape))
+                   for name, shape in zip(PARAMETER_NAMES, shapes)]  # fmt: skip
+        return Parameters(None, None, *updates)
 
     # ---- initial weights, ends of initialisation and stages
 
@@ -138,9 +141,11 @@ class Network:
             return np.float64(self.initial[node.name]).reshape(shape)
         if kind == "zero":
             return np.zeros(shape)
-        if kind != "glorot_uniform":
+        if kind not in ("glorot_uniform", "uniform"):
             raise ValueError(f"initial weights of {node.name} have to be given")
         u = philox.uniform(shape, self.numbers.seed, node.number, ROLE_NUMBER["weight"])
+        if kind == "uniform":
+            return (2.0 * u - 1.0) * node.table.get("init_limit", 1.0)
         return (2.0 * u - 1.0) * math.sqrt(6.0 / sum(node.product.fans))
 
     def draw_weights(self):
@@ -181,18 +186,19 @@ class Network:
     def forward(self, node, x, training):
         """Output of a node and its state; at test time scaled weights and no dropout."""
         state, number = NodeState(), node.number
-        state.output = x
+        state.output, state.training = x, training
         if node.product:
             state.weight, bias = self.copies(node)
             factors = state.weight, bias
             if not training:
-                factors = [test_scaled(t, node.table.get("test_scale", 1.0)) for t in factors]
+                scale = node.table.get("test_scale", 1.0)
+                factors = [t and test_scaled(t, scale) for t in factors]
             if isinstance(node.product, Dense):
                 x = x.with_values(x.values.reshape(len(x.values), -1))
             state.x = x
             total = product(node.product, "forward", x, factors[0])
             delayed = bias if node.after_pool and training else None
-            if delayed is None:
+            if delayed is None and node.product_bias:
                 total = with_bias(total, factors[1])
             state.z = state.output = self.numbers.quantize(number, "preactivation", total)
         for place, operation in enumerate(node.operations):
@@ -257,7 +263,7 @@ class Network:
             if operation.kind == "flatten":
                 continue
             if not counted:
-                self.numbers.count(number, "d_activation", gradient)
+                self.count_output_gradient(node, gradient)
                 counted = True
             if operation.pool:
                 if node.after_pool and place == 0:
@@ -270,8 +276,17 @@ class Network:
         self.numbers.count(number, "d_preactivation", d_z)
         quantize = self.numbers.quantize
         d_weight = quantize(number, "d_weight", product(node.product, "weight_gradient", d_z, state.x))
+        if not node.product_bias:
+            return d_weight, None, d_z
         d_bias = quantize(number, "d_bias", sum_of_positions(bias_source or d_z))
         return d_weight, d_bias, d_z
+
+    def count_outputs(self, node, state):
+        self.numbers.count(node.number, "preactivation", state.z)
+        self.numbers.count(node.number, "activation", state.output)
+
+    def count_output_gradient(self, node, gradient):
+        self.numbers.count(node.number, "d_activation", gradient)
 
     def activation_back(self, node, operation, gradient, state):
         z, values = state.activation_input, gradient.values
@@ -319,8 +334,7 @@ class Network:
         gradient, gradients = self.loss_gradient(x, labels), {}
         for node in reversed(self.layers):
             state = states[node.number]
-            self.numbers.count(node.number, "preactivation", state.z)
-            self.numbers.count(node.number, "activation", state.output)
+            self.count_outputs(node, state)
             *gradients[node.number], d_z = self.backward(node, gradient, state)
             if node.number > 1:
                 gradient = self.input_gradient(node, d_z, state)
@@ -329,9 +343,11 @@ class Network:
         self.numbers.end_batch()
 
     def input(self, images):
-        """Bytes k mean k / 256."""
+        """Bytes k mean k / 256, signed ones k / 128 - 1."""
         shape = (len(images), *self.recipe.network["input"])
-        return self.numbers.quantize(0, "input", images.reshape(shape).astype(np.float64) / 256.0)
+        values = images.reshape(shape).astype(np.float64)
+        signed = self.recipe.data.get("pixels", "unsigned") == "signed"
+        return self.numbers.quantize(0, "input", values / 128.0 - 1.0 if signed else values / 256.0)
 
     def loss_gradient(self, y, labels):
         target = np.zeros(y.values.shape)
@@ -423,8 +439,10 @@ def train(network, images, labels, steps, epoch_ended=lambda epoch: None):
         order = np.arange(len(images))
         if epoch >= 0:
             order = philox.shuffled_order(len(images), recipe.seed, epoch)
-        rates = [scheduled(recipe.train[name], max(0, epoch), recipe.epochs)
+        rates = [scheduled(recipe.train.get(name, 0.0), max(0, epoch), recipe.epochs)
                  for name in ("learning_rate", "momentum")]  # fmt: skip
+        if 0 <= epoch < recipe.train.get("warmup_epochs_at_zero", 0):
+            rates[0] = 0.0
         for first in range(0, len(images) // batch * batch, batch):
             if numbers.step >= steps:
                 return
