@@ -173,10 +173,10 @@ def assert_normal(node, values, form, seed):
             raise Failed(f"initial weight of {node.name}: {value}, the normal deviate is {wanted}")
 
 
-def chosen_cases(names):
+def chosen_cases(cases, names):
     if not names:
-        return conv_step_cases.CASES
-    return [case for case in conv_step_cases.CASES if case.name.startswith(tuple(names))]
+        return cases
+    return [case for case in cases if case.name.startswith(tuple(names))]
 
 
 def parse_arguments():
@@ -188,15 +188,15 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def main():
+def main(comparison_type, all_cases):
     arguments = parse_arguments()
-    cases, failed = chosen_cases(arguments.cases), 0
+    cases, failed = chosen_cases(all_cases, arguments.cases), 0
     if arguments.list:
         for case in cases:
             print(f"# {case.steps} steps\n{case.recipe()}")
         return 0
     with tempfile.TemporaryDirectory() as scratch:
-        comparison = Comparison(os.path.abspath(os.environ["DYADIC_PROGRAM"]), scratch)
+        comparison = comparison_type(os.path.abspath(os.environ["DYADIC_PROGRAM"]), scratch)
         for case in cases:
             steps = arguments.steps or case.steps
             compare = comparison.first_difference if arguments.first else comparison.differences
@@ -213,4 +213,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Comparison, conv_step_cases.CASES))

@@ -54,7 +54,7 @@ def staircase(x, order, half_width, threshold):
 
 def window(u, kind, a):
     inside = np.abs(u) <= a
-    height = 1.0 / (2.0 * a) if kind == "rectangular" else (a - np.abs(u)) / (a * a)
+    height = 1.0 / (2.0 * a) if kind == "rectangular" else (a - np.abs(u)) * (1.0 / (a * a))
     return np.where(inside, height, 0.0)
 
 
@@ -65,9 +65,8 @@ def slope(x, order, half_width, threshold, kind, a):
         return 2.0 * half_width * window(x, kind, a)
     height = half_width / 2 ** (order - 1)
     total = np.zeros(x.shape)
-    for t in places:
+    for t in [*(-t for t in reversed(places)), *places]:
         total = total + height * window(x - t, kind, a)
-        total = total + height * window(x + t, kind, a)
     return total
 
 

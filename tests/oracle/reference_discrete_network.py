@@ -43,10 +43,6 @@ class DiscreteNetwork(Network):
             shape = self.shape_of(node, name)
             for role in (f"{name}_update", *([f"{name}_moment"] if self.adam else [])):
                 setattr(own, role, quantize(node.number, role, np.zeros(shape)))
-        if node.norm:
-            channels = np.ones(node.product.weight_shape[0])
-            own.mean = quantize(node.number, "statistics", 0.0 * channels)
-            own.variance = quantize(node.number, "statistics", channels, len(channels))
         return own
 
     def shape_of(self, node, name):
@@ -59,6 +55,14 @@ class DiscreteNetwork(Network):
             for name in node.parameters:
                 drawn = self.numbers.quantize(node.number, f"{name}_master", start[name], step=0)
                 setattr(self.parameters[node.number], f"{name}_master", drawn)
+            if node.norm:
+                self.reset_averages(node)
+
+    def reset_averages(self, node):
+        channels = np.ones(node.product.weight_shape[0])
+        for name, start, first in (("mean", 0.0 * channels, 0), ("variance", channels, len(channels))):
+            rounded = self.numbers.quantize(node.number, "statistics", start, first, step=0)
+            setattr(self.parameters[node.number], name, rounded)
 
     def copy(self, node, name):
         master = getattr(self.parameters[node.number], f"{name}_master")
