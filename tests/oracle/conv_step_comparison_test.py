@@ -75,7 +75,6 @@ class Comparison:
         network, errors = self.network(case, recipe), []
 
         def validate(_):
-            network.loss_sum = 0.0
             wrong = np.count_nonzero(network.predict(images[count:]) != labels[count:])
             errors.append(100.0 * wrong / valid)
 

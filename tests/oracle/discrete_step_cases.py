@@ -97,6 +97,10 @@ CASES = [
     Case("z8 and z8", formats("z8", "z8")),
     Case("z1 and z0, half", formats("z1*0.5", "z0")),
     Case("half activations", formats("ternary", "z2*0.5"), multi_step=", threshold = 0.25"),
+    Case("ternary of 0.05", formats("ternary*0.05", "ternary")),
+    Case("z3 of 0.3, float master", formats("z3*0.3", "z2*0.7", "float32"), multi_step=", threshold = 0.2"),
+    Case("z3 of 0.3, sgd", formats("z3*0.3", "z2*0.7"), optimizer=SGD, schedules=FALLING_SGD, multi_step=WIDE),
+    Case("binary of 0.3", formats("binary*0.3", "binary*0.7")),
     Case("ternary, sgd", formats("ternary", "ternary"), optimizer=SGD, schedules=FALLING_SGD),
     Case("z3, sgd, triangular", formats("z3", "z2"), optimizer=SGD, schedules=FALLING_SGD, multi_step=TRIANGULAR),
     Case("binary, sgd", formats("binary", "z2"), optimizer=SGD, schedules=FALLING_SGD),
@@ -109,8 +113,8 @@ CASES = [
     Case("dfx8 gradients, stochastic", formats("z2", "z2", **gradients("dfx8:sat:sr")), ranges=ranges(0, 2, 0.01, 0)),
     Case("dfx8 gradients, initialised", formats("ternary", "ternary", **gradients("dfx8:sat:rna")),
          ranges=ranges(0, 1, 0.01, 1)),
-    Case("everything rounded", formats("ternary", "ternary", scale="q2.10", scale_master="q2.14", normalized="q4.6:sat:sr",
-         statistics="q12.12:sat:sr16", bias="q2.10", bias_master="q2.14", weight_update="float16:inf:sr",
+    Case("everything rounded", formats("ternary", "ternary", scale_master="q2.14", normalized="q4.6:sat:sr",
+         statistics="q12.12:sat:sr16", bias_master="q2.14", weight_update="float16:inf:sr",
          weight_moment="float16:inf:sr", scale_moment="float16")),
     Case("warm-up at zero", formats("ternary", "ternary"), schedules="warmup_epochs_at_zero = 2\n" + FALLING),
     Case("rising rate", formats("ternary", "ternary"), schedules=(
@@ -120,7 +124,7 @@ CASES = [
     Case("other moments", formats("z2", "ternary"), optimizer={
         "type": "adam", "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4, "transition_factor": 0.7}),
     Case("no batch normalisation", formats("ternary", "ternary"), layers=BARE, schedules="learning_rate = 0.002",
-         multi_step=", threshold = 3.0, half_width = 8.0"),
+         multi_step=", threshold = 0.75, half_width = 4.0"),
     Case("exceptions", formats("ternary", "ternary"), exceptions="""[[formats.node]]
 match = "h"
 weight = "z4"

@@ -45,11 +45,11 @@ def thresholds(order, half_width, threshold):
 
 
 def staircase(x, order, half_width, threshold):
-    """Codes of the states, counted from zero (`binary`: -1 and 1)."""
+    """Indices of the states, counted from -H."""
     if order == 0:
-        return np.where(x > 0, 1, -1)
+        return np.where(x > 0, 1, 0)
     climbed = sum((np.abs(x) > t).astype(np.int64) for t in thresholds(order, half_width, threshold))
-    return np.where(x < 0, -climbed, climbed)
+    return 2 ** (order - 1) + np.where(x < 0, -climbed, climbed)
 
 
 def window(u, kind, a):
@@ -91,9 +91,9 @@ def batch_statistics(z):
     mean = channel_sums(z) / n
     if not z.is_grid:
         return mean, arrays.tree_sum(((rows - mean) * (rows - mean)).T) / n
-    numerators = n * (rows * rows).sum(axis=0) - rows.sum(axis=0) ** 2
-    # Python divides integers exactly, with one rounding
-    variance = np.array([int(numerator) / (n * n) for numerator in numerators])
+    rows = rows.astype(object)  # Python's integers: no limit, and their quotient is rounded once
+    variance = n * (rows * rows).sum(axis=0) - rows.sum(axis=0) ** 2
+    variance = np.array([numerator / (n * n) for numerator in variance])
     return mean, np.ldexp(variance, 2 * z.exponent)
 
 
@@ -136,20 +136,18 @@ def tanh32(x):
     return float32((1.0 - e) / (1.0 + e))
 
 
-def transition(codes, wanted, order, half_width, factor, words):
-    """Codes, counted from zero, after the state transition of discrete weights."""
+def transition(indices, wanted, order, half_width, factor, words):
+    """Indices of the states, counted from -H, after the state transition of discrete weights."""
     step = 2.0 * half_width / 2**order
-    unit = 2 if order == 0 else 1
     wanted = float32(wanted)
-    value = codes / unit * step
-    room = np.where(wanted > 0, half_width - value, half_width + value)
+    room = float32(np.where(wanted > 0, 2**order - indices, indices) * step)
     size = np.minimum(np.abs(wanted), room)
-    whole = np.trunc(size / step)
-    part = size - whole * step
-    likely = tanh32(float32(factor * part / step))
+    whole = np.trunc(float32(size / step))
+    part = float32(size - float32(whole * step))
+    likely = tanh32(float32(float32(factor * part) / step))
     further = words.astype(np.float64) < np.floor(likely * 2.0**32)
-    moved = (whole + further).astype(np.int64) * unit
-    return np.where(wanted > 0, codes + moved, np.where(wanted < 0, codes - moved, codes))
+    moved = (whole + further).astype(np.int64)
+    return np.where(wanted > 0, indices + moved, np.where(wanted < 0, indices - moved, indices))
 
 
 # ---- loss

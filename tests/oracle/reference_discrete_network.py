@@ -12,6 +12,7 @@ import numpy as np
 import reference_discrete as discrete
 import reference_philox as philox
 from reference_network import Network
+from reference_numbers import Tensor, state_codes, state_indices
 from reference_plan import ROLE_NUMBER
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
@@ -85,9 +86,8 @@ class DiscreteNetwork(Network):
         order, form = self.states_of(node)
         if order is None:
             return quantize(node.number, "activation", np.clip(x.real(), -1.0, 1.0))
-        codes = discrete.staircase(x.real(), order, half_width_of(form), self.threshold(operation))
-        step = 2.0 * half_width_of(form) / 2**order / (2.0 if order == 0 else 1.0)
-        return quantize(node.number, "activation", codes * step)
+        indices = discrete.staircase(x.real(), order, half_width_of(form), self.threshold(operation))
+        return Tensor(state_codes(indices, form), form)
 
     def states_of(self, node):
         """N and the format of its activations; None where they are not discrete now."""
@@ -205,7 +205,7 @@ class DiscreteNetwork(Network):
             wanted = self.wanted(node, name, gradients[name].real(), rate, momentum)
             self.numbers.count(number, f"{name}_update", getattr(own, f"{name}_update"))
             if name == "weight" and order_of(master.format) is not None:
-                master = master.with_values(self.moved(number, master, wanted))
+                master = self.moved(number, master, wanted)
             else:
                 master = self.numbers.quantize(number, f"{name}_master", master.real() + wanted)
                 master = self.limit_norm(node, master) if name == "weight" else master
@@ -231,5 +231,7 @@ class DiscreteNetwork(Network):
         stream = philox.stream_number(number, ROLE_NUMBER["weight_master"], "state_transition")
         words = philox.words(wanted.size, self.numbers.seed, self.numbers.step, stream).reshape(wanted.shape)
         factor = float(self.optimizer.get("transition_factor", TRANSITION_FACTOR))
-        return discrete.transition(master.values, wanted, order_of(master.format), half_width_of(master.format),
-                                   factor, words)  # fmt: skip
+        form = master.format
+        indices = discrete.transition(state_indices(master.values, form), wanted, order_of(form),
+                                      half_width_of(form), factor, words)  # fmt: skip
+        return Tensor(state_codes(indices, form), form)

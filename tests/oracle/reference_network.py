@@ -37,10 +37,6 @@ class Parameters:
     bias_update: Tensor
 
 
-def both_grids(*tensors):
-    return all(tensor.is_grid for tensor in tensors)
-
-
 def with_bias(total, bias):
     """Exact sum of grids; one float32 addition otherwise."""
     if isinstance(total, Exact):
@@ -52,7 +48,7 @@ def with_bias(total, bias):
 
 def product(layer, kind, a, b):
     """forward(x, w), input_gradient(d_z, w) or weight_gradient(d_z, x), exact or float32."""
-    if both_grids(a, b):
+    if a.adds_exactly and b.adds_exactly:
         operation = DENSE_EXACT[kind] if isinstance(layer, Dense) else (
             getattr(layer, f"{kind}_exact"))  # fmt: skip
         return Exact(operation(a.values, b.values), a.exponent + b.exponent)
@@ -429,7 +425,8 @@ def test_scaled(tensor, scale):
 def train(network, images, labels, steps, epoch_ended=lambda epoch: None):
     """`steps` optimiser steps in all, initialisation first, stages changed before their step.
 
-    `epoch_ended` is called after each whole training epoch, before a change of stage.
+    `epoch_ended` is called after each whole training epoch, before a change of stage; a network's
+    `loss_sum` is that of the epoch.
     """
     recipe, numbers = network.recipe, network.numbers
     batch = recipe.train["batch"]
@@ -454,3 +451,4 @@ def train(network, images, labels, steps, epoch_ended=lambda epoch: None):
             epoch_ended(epoch)
         elif epoch == -1:
             network.end_initialisation()
+        network.loss_sum = 0.0

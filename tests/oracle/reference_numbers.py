@@ -29,8 +29,9 @@ class Exact:
 class Tensor:
     """int64 codes of a grid, or a float format's values held in float64 exactly.
 
-    Codes of discrete formats are counted from zero in steps of 2H / 2^N (`binary`: -1 and 1, of H),
-    so that they are integers times a power of two as all others. `clamp` is the range R that range initialisation clamped to.
+    Codes of discrete formats are counted from zero in steps of 2H / 2^N (`binary`: -1 and 1, of H)
+    and multiplied by the odd part of that step, so that they are integers times a power of two as
+    all others. `clamp` is the range R that range initialisation clamped to.
     """
 
     values: np.ndarray
@@ -44,6 +45,11 @@ class Tensor:
     @property
     def is_grid(self):
         return isinstance(self.format, formats.GridFormat)
+
+    @property
+    def adds_exactly(self):
+        """Whether its products are sums of integers: grids, but states of an H that is no power of two."""
+        return self.is_grid and (not self.format.origin or odd_part(state_step(self.format)) == 1)
 
     @property
     def exponent(self):
@@ -80,7 +86,9 @@ class Tensor:
 
 def grid_exponent(form):
     """e of a grid whose codes count steps of 2^e; of a discrete one, codes from zero."""
-    step = form.step / 2 if is_binary(form) else form.step
+    step = form.step
+    if form.origin:
+        step = state_step(form) / odd_part(state_step(form))
     exponent = step.numerator.bit_length() - step.denominator.bit_length()
     if formats.power_of_two(exponent) != step or form.zero_point:
         raise ValueError(f"{form.name} is not a grid of a power of two")
@@ -91,17 +99,31 @@ def is_binary(form):
     return form.origin.denominator == 2
 
 
+def state_step(form):
+    """What codes of states count."""
+    return form.step / 2 if is_binary(form) else form.step
+
+
+def odd_part(step):
+    """The odd factor of a step that is an integer times a power of two."""
+    return step.numerator // (step.numerator & -step.numerator)
+
+
 def state_codes(indices, form):
     """Codes counted from zero of a discrete format's indices, which count from -H."""
-    return 2 * indices - 1 if is_binary(form) else indices - int(form.origin)
+    codes = 2 * indices - 1 if is_binary(form) else indices - int(form.origin)
+    return codes * odd_part(state_step(form))
 
 
 def state_indices(codes, form):
+    codes = codes // odd_part(state_step(form))
     return (codes + 1) // 2 if is_binary(form) else codes + int(form.origin)
 
 
 def exact_tensor(exact):
-    """An exact sum as a tensor of role `exact`: a grid without limits."""
+    """A sum as a tensor of format `exact`: a grid without limits, or float32 as it is."""
+    if not isinstance(exact, Exact):
+        return Tensor(exact, FLOAT32)
     form = formats.GridFormat("exact", formats.power_of_two(exact.exponent), -(2**62), 2**62, True,
                               "sat", "rne")  # fmt: skip
     return Tensor(exact.values, form)
