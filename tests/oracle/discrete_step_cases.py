@@ -28,7 +28,7 @@ def gradients(text):
 class Case:
     name: str
     formats: dict
-    steps: int = 12
+    steps: int = 8
     optimizer: dict = field(default_factory=lambda: ADAM)
     schedules: str = FALLING
     multi_step: str = ""
@@ -37,6 +37,7 @@ class Case:
     data: str = 'pixels = "signed"'
     ranges: dict = field(default_factory=dict)
     exceptions: str = ""
+    epochs: str = "epochs = 5"
     network: dict = field(default_factory=dict)
 
     def recipe(self):
@@ -49,7 +50,7 @@ class Case:
 seed = 7
 [data]
 name = "digits"
-split = {{ train = 60, valid = 40 }}
+split = {{ train = 30, valid = 20 }}
 {self.data}
 [network]
 input = [28, 28, 1]
@@ -61,8 +62,8 @@ layers = [{layers.replace("STATES", '{ type = "multi_step"' + self.multi_step + 
 {"[formats.range]" if self.ranges else ""}
 {keys(self.ranges)}
 [train]
-epochs = 5
-batch = 20
+{self.epochs}
+batch = 10
 {self.schedules}
 [train.optimizer]
 {keys(self.optimizer)}
@@ -70,11 +71,11 @@ batch = 20
 
 
 NETWORK = """
-  { name = "c1", type = "conv2d", channels = 4, kernel = 5, stride = 2, bias = "none", init = "uniform" },
+  { name = "c1", type = "conv2d", channels = 4, kernel = 5, stride = 3, bias = "none", init = "uniform" },
   { type = "max_pool", size = 2 }, { type = "batch_norm" }, STATES,
   { name = "c2", type = "conv2d", channels = 6, kernel = 3, bias = "none", init = "uniform" },
   { type = "batch_norm", epsilon = 0.01, average = 0.25 }, STATES, { type = "flatten" },
-  { name = "h", type = "dense", units = 16, bias = "none", init = "uniform", learning_rate_scale = 0.5 },
+  { name = "h", type = "dense", units = 16, bias = "none", init = "uniform", learning_rate_scale = 0.3 },
   { type = "batch_norm" }, STATES,
   { name = "out", type = "dense", units = 10, bias = "none", init = "uniform" }, { type = "batch_norm" },
 """
@@ -85,6 +86,19 @@ BARE = """
   { name = "h", type = "dense", units = 16, bias = "none", init = "uniform", init_limit = 0.7 }, STATES,
   { name = "out", type = "dense", units = 10, bias = "none", init = "uniform" },
 """
+# Other orders: states before the pool, relu and no activation behind batch normalisation.
+ORDERS = """
+  { name = "c1", type = "conv2d", channels = 4, kernel = 5, stride = 3, bias = "none", init = "uniform" },
+  { type = "batch_norm" }, STATES, { type = "max_pool", size = 2, stride = 1 },
+  { name = "c2", type = "conv2d", channels = 6, kernel = 3, stride = 2, bias = "none", init = "uniform" },
+  { type = "batch_norm" }, { type = "relu" },
+  { name = "h", type = "dense", units = 12, bias = "none", init = "uniform" }, { type = "batch_norm" },
+  { name = "out", type = "dense", units = 10, bias = "none", init = "uniform" }, { type = "batch_norm" },
+"""
+STAGES = """stages = [
+  { epochs = 1, weight = "z4", weight_master = "z4", activation = "z3", weight_update = "q2.12:sat:sr" },
+  { epochs = 1 }, { epochs = 3, weight = "binary", weight_master = "float32", statistics = "float16" },
+]"""
 TRIANGULAR = ', window = "triangular"'
 WIDE = ', threshold = 0.3, window = "triangular", half_width = 0.7'
 
@@ -125,6 +139,30 @@ CASES = [
         "type": "adam", "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4, "transition_factor": 0.7}),
     Case("no batch normalisation", formats("ternary", "ternary"), layers=BARE, schedules="learning_rate = 0.002",
          multi_step=", threshold = 0.75, half_width = 4.0"),
+    Case("other orders", formats("ternary", "ternary", **gradients("q2.10:sat:sr") | {"d_normalized": "q2.6:sat:sr"}), layers=ORDERS, exceptions="""
+[[formats.node]]
+match = "c2"
+activation = "q3.6:sat:sr"
+[[formats.node]]
+match = "h"
+activation = "q3.6:sat:sr"
+"""),
+    Case("other orders, clipped", formats("ternary", "ternary", normalized="q2.6", **gradients("dfx9:sat:rna")),
+         layers=ORDERS, network={"straight_through": "clipped"}, ranges=ranges(0, 2, 0.01, 0), exceptions="""
+[[formats.node]]
+match = "c2"
+activation = "q2.5"
+[[formats.node]]
+match = "h"
+activation = "q3.6"
+"""),
+    Case("softmax", formats("ternary", "ternary", **gradients("q2.12:sat:sr") | {"d_normalized": "q2.8:sat:sr"}), network={"loss": "softmax_nll"},
+         loss_scale="classes", exceptions="""
+[[formats.node]]
+match = "out"
+activation = "q2.12:sat:sr"
+"""),
+    Case("stages", formats("ternary", "ternary"), epochs=STAGES),
     Case("exceptions", formats("ternary", "ternary"), exceptions="""[[formats.node]]
 match = "h"
 weight = "z4"

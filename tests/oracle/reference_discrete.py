@@ -52,21 +52,18 @@ def staircase(x, order, half_width, threshold):
     return 2 ** (order - 1) + np.where(x < 0, -climbed, climbed)
 
 
-def window(u, kind, a):
-    inside = np.abs(u) <= a
-    height = 1.0 / (2.0 * a) if kind == "rectangular" else (a - np.abs(u)) * (1.0 / (a * a))
-    return np.where(inside, height, 0.0)
-
-
 def slope(x, order, half_width, threshold, kind, a):
-    """dy/dx of the staircase smoothed by its window."""
+    """dy/dx of the staircase smoothed by its window, added from the lowest step to the highest."""
     places = thresholds(order, half_width, threshold)
-    if order == 0:
-        return 2.0 * half_width * window(x, kind, a)
-    height = half_width / 2 ** (order - 1)
+    places = places if order == 0 else [*(-t for t in reversed(places)), *places]
+    height = 2.0 * half_width / len(places)
     total = np.zeros(x.shape)
-    for t in [*(-t for t in reversed(places)), *places]:
-        total = total + height * window(x - t, kind, a)
+    for t in places:
+        inside = np.abs(x - t) <= a
+        if kind == "rectangular":
+            total = total + np.where(inside, height / (2.0 * a), 0.0)
+        else:
+            total = total + np.where(inside, (a - np.abs(x - t)) * (height / (a * a)), 0.0)
     return total
 
 
@@ -138,15 +135,15 @@ def tanh32(x):
 
 def transition(indices, wanted, order, half_width, factor, words):
     """Indices of the states, counted from -H, after the state transition of discrete weights."""
-    step = 2.0 * half_width / 2**order
+    step = float32(2.0 * half_width / 2**order)
     wanted = float32(wanted)
     room = float32(np.where(wanted > 0, 2**order - indices, indices) * step)
     size = np.minimum(np.abs(wanted), room)
     whole = np.trunc(float32(size / step))
-    part = float32(size - float32(whole * step))
-    likely = tanh32(float32(float32(factor * part) / step))
+    part = np.maximum(0.0, float32(size - float32(whole * step)))
+    likely = tanh32(float32(float32(float32(factor) * part) / step))
     further = words.astype(np.float64) < np.floor(likely * 2.0**32)
-    moved = (whole + further).astype(np.int64)
+    moved = np.minimum((whole + further).astype(np.int64), np.where(wanted > 0, 2**order - indices, indices))
     return np.where(wanted > 0, indices + moved, np.where(wanted < 0, indices - moved, indices))
 
 
@@ -164,6 +161,14 @@ def hinge_loss(x, labels):
     """Loss of a batch: the tree over its examples of the tree over the classes."""
     margin = hinge(x, labels)[1]
     return float(arrays.tree_sum(arrays.tree_sum(margin * margin)))
+
+
+def softmax_loss(z, labels):
+    """Negative log likelihood of a batch; numerics.md, softmax and loss."""
+    largest = z.max(axis=1)
+    sums = arrays.tree_sum(exp64(z - largest[:, None]))
+    losses = np.array([log64(float(s)) for s in sums]) - (z[np.arange(len(labels)), labels] - largest)
+    return float(arrays.tree_sum(losses))
 
 
 def hinge_gradient(x, labels, divisor):

@@ -80,6 +80,8 @@ class DiscreteNetwork(Network):
             return self.normalised(node, operation, state)
         if operation.kind == "squared_hinge":
             return x
+        if operation.kind == "softmax":
+            self.logits = x.real().reshape(len(x.values), -1)
         if operation.kind != "multi_step":
             return super().applied(node, operation, state)
         state.activation_input = x
@@ -129,6 +131,7 @@ class DiscreteNetwork(Network):
 
     def loss_gradient(self, y, labels):
         if self.recipe.network.get("loss") != "squared_hinge":
+            self.loss_sum += discrete.softmax_loss(self.logits, labels)
             return super().loss_gradient(y, labels)
         x = y.real().reshape(len(labels), -1)
         self.loss_sum += discrete.hinge_loss(x, labels)
@@ -136,10 +139,6 @@ class DiscreteNetwork(Network):
         divisor = float(divisors[self.recipe.network.get("loss_scale", "batch")])
         gradient = discrete.hinge_gradient(x, labels, divisor)
         return self.numbers.quantize(self.layers[-1].number, self.role_of_x(self.layers[-1]), gradient)
-
-    def role_of_x(self, node):
-        """Role of the gradient of what an activation or the loss reads."""
-        return "d_normalized" if node.norm else "d_preactivation"
 
     def count_output_gradient(self, node, gradient):
         if node.operations[-1].kind != "squared_hinge":

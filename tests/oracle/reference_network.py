@@ -167,7 +167,7 @@ class Network:
         old, self.stage = self.numbers.texts, stage
         self.numbers.texts = self.recipe.texts(stage)
         for number, own in self.parameters.items():
-            for role in Parameters.__dataclass_fields__:
+            for role in [role for role in vars(own) if (number, role) in old]:
                 if STAGE_ROUNDS_ALL or old[number, role] != self.numbers.texts[number, role]:
                     moved = self.numbers.requantize(number, role, getattr(own, role))
                     setattr(own, role, moved)
@@ -292,8 +292,12 @@ class Network:
             values = self.routed(z.values, values, operation.table["pieces"])
         if self.clipped and (SOFTMAX_IS_CLIPPED or operation.kind != "softmax"):
             values = np.where(at_limit(z).reshape(values.shape), 0, values)
-        return self.numbers.requantize(node.number, "d_preactivation", gradient.with_values(values),
+        return self.numbers.requantize(node.number, self.role_of_x(node), gradient.with_values(values),
                                        self.second_index(node, state))  # fmt: skip
+
+    def role_of_x(self, node):
+        """Role of the gradient of what an activation or the loss reads."""
+        return "d_normalized" if node.norm else "d_preactivation"
 
     def routed(self, z, gradient, pieces):
         grouped = pieces_of(z, pieces)
