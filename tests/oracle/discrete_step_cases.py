@@ -97,7 +97,7 @@ ORDERS = """
 """
 STAGES = """stages = [
   { epochs = 1, weight = "z4", weight_master = "z4", activation = "z3", weight_update = "q2.12:sat:sr" },
-  { epochs = 1 }, { epochs = 3, weight = "binary", weight_master = "float32", statistics = "float16" },
+  { epochs = 1 }, { epochs = 3, weight = "binary", weight_master = "float32", statistics = "float16:inf:sr" },
 ]"""
 TRIANGULAR = ', window = "triangular"'
 WIDE = ', threshold = 0.3, window = "triangular", half_width = 0.7'

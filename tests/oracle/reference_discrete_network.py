@@ -66,11 +66,25 @@ class DiscreteNetwork(Network):
             setattr(self.parameters[node.number], name, rounded)
 
     def copy(self, node, name):
+        """What products see: the master itself where the formats are the same."""
         master = getattr(self.parameters[node.number], f"{name}_master")
+        if self.numbers.texts[node.number, name] == self.numbers.texts[node.number, f"{name}_master"]:
+            if name == "weight" and order_of(master.format) is not None:
+                return master
         return self.numbers.requantize(node.number, name, master)
 
     def copies(self, node):
         return self.copy(node, "weight"), self.copy(node, "bias") if node.product_bias else None
+
+    def enter_stage(self, stage):
+        """Running averages are rounded as all that is stored."""
+        old = self.numbers.texts
+        super().enter_stage(stage)
+        for node in [node for node in self.layers if node.norm]:
+            own, key = self.parameters[node.number], (node.number, "statistics")
+            if old[key] != self.numbers.texts[key]:
+                own.mean = self.numbers.requantize(*key, own.mean)
+                own.variance = self.numbers.requantize(*key, own.variance, len(own.mean.values))
 
     # ---- forward
 

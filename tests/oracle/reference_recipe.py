@@ -207,17 +207,18 @@ class Recipe:
     def texts(self, stage):
         """{(node, role): format text}: [formats], the stage over it, then the exceptions.
 
-        Discrete weights have no other master unless `weight_master` is named.
+        Discrete weights of [formats] have no other master unless `weight_master` is named there.
         """
         formats = self.tables["formats"]
         roles = {}
+        defaults = dict.fromkeys((*ROLES, *MORE_ROLES), "float32")
         for layer in (formats, self.stages[stage]):
             if "default" in layer:
                 roles |= {role: layer["default"] for role in ROLES if role != "input" or not roles}
-            roles |= {role: layer[role] for role in (*ROLES, *MORE_ROLES) if role in layer}
-        roles = dict.fromkeys((*ROLES, *MORE_ROLES), "float32") | roles
-        if roles["weight"].startswith(DISCRETE) and "weight_master" not in formats:
-            roles["weight_master"] = roles["weight"]
+            roles |= {role: layer[role] for role in defaults if role in layer}
+            if layer is formats and layer.get("weight", "").startswith(DISCRETE):
+                roles["weight_master"] = layer.get("weight_master", layer["weight"])
+        roles = defaults | roles
         result = {}
         for node in self.nodes:
             own = dict(roles)
