@@ -28,7 +28,7 @@ def gradients(text):
 class Case:
     name: str
     formats: dict
-    steps: int = 8
+    steps: int = 6
     optimizer: dict = field(default_factory=lambda: ADAM)
     schedules: str = FALLING
     multi_step: str = ""
@@ -50,7 +50,7 @@ class Case:
 seed = 7
 [data]
 name = "digits"
-split = {{ train = 30, valid = 20 }}
+split = {{ train = 40, valid = 20 }}
 {self.data}
 [network]
 input = [28, 28, 1]
@@ -130,9 +130,9 @@ CASES = [
     Case("everything rounded", formats("ternary", "ternary", scale_master="q2.14", normalized="q4.6:sat:sr",
          statistics="q12.12:sat:sr16", bias_master="q2.14", weight_update="float16:inf:sr",
          weight_moment="float16:inf:sr", scale_moment="float16")),
-    Case("warm-up at zero", formats("ternary", "ternary"), schedules="warmup_epochs_at_zero = 2\n" + FALLING),
-    Case("rising rate", formats("ternary", "ternary"), schedules=(
-        'learning_rate = { start = 1e-4, end = 0.1, until_fraction = 0.6, curve = "geometric" }')),
+    Case("warm-up at zero", formats("ternary", "ternary"), 10, schedules="warmup_epochs_at_zero = 2\n" + FALLING),
+    Case("rising rate", formats("ternary", "ternary"), 10, schedules=(
+        'learning_rate = { start = 1e-4, end = 0.1, until_fraction = 0.3, curve = "geometric" }')),
     Case("unsigned, by batch", formats("ternary", "ternary", input="uq0.8"), data="", loss_scale="batch"),
     Case("by classes, first of ties", formats("ternary", "ternary"), loss_scale="classes", network={"ties": "first"}),
     Case("other moments", formats("z2", "ternary"), optimizer={
@@ -162,7 +162,7 @@ activation = "q3.6"
 match = "out"
 activation = "q2.12:sat:sr"
 """),
-    Case("stages", formats("ternary", "ternary"), epochs=STAGES),
+    Case("stages", formats("ternary", "ternary"), 10, epochs=STAGES),
     Case("exceptions", formats("ternary", "ternary"), exceptions="""[[formats.node]]
 match = "h"
 weight = "z4"

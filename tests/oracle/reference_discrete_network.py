@@ -77,14 +77,14 @@ class DiscreteNetwork(Network):
         return self.copy(node, "weight"), self.copy(node, "bias") if node.product_bias else None
 
     def enter_stage(self, stage):
-        """Running averages are rounded as all that is stored."""
+        """Running averages are rounded as all that is stored, both from the first random bit on."""
         old = self.numbers.texts
         super().enter_stage(stage)
         for node in [node for node in self.layers if node.norm]:
             own, key = self.parameters[node.number], (node.number, "statistics")
             if old[key] != self.numbers.texts[key]:
                 own.mean = self.numbers.requantize(*key, own.mean)
-                own.variance = self.numbers.requantize(*key, own.variance, len(own.mean.values))
+                own.variance = self.numbers.requantize(*key, own.variance)
 
     # ---- forward
 
