@@ -20,8 +20,8 @@ def formats(weight, activation, master=None, **more):
     return roles | ({"weight_master": master} if master else {}) | more
 
 
-def gradients(text):
-    return dict.fromkeys(GRADIENTS, text)
+def gradients(text, d_normalized=None):
+    return dict.fromkeys(GRADIENTS, text) | {"d_normalized": d_normalized or text}
 
 
 @dataclass
@@ -97,7 +97,8 @@ ORDERS = """
 """
 STAGES = """stages = [
   { epochs = 1, weight = "z4", weight_master = "z4", activation = "z3", weight_update = "q2.12:sat:sr" },
-  { epochs = 1 }, { epochs = 3, weight = "binary", weight_master = "float32", statistics = "float16:inf:sr" },
+  { epochs = 1 },
+  { epochs = 3, weight = "binary", weight_master = "float32", statistics = "float16:inf:sr", scale_moment = "float16" },
 ]"""
 TRIANGULAR = ', window = "triangular"'
 WIDE = ', threshold = 0.3, window = "triangular", half_width = 0.7'
@@ -122,6 +123,7 @@ CASES = [
     Case("float master, sgd", formats("ternary", "z2", "float32"), optimizer=SGD, schedules=FALLING_SGD),
     Case("fixed master", formats("binary", "ternary", "q2.14:sat:sr")),
     Case("float weights", {"input": "float32"}),
+    Case("exact float sums", formats("float32", "float32")),
     Case("float activations", formats("ternary", "q2.6")),
     Case("dfx8 gradients", formats("ternary", "ternary", **gradients("dfx8:sat:rna")), ranges=ranges(0, 1, 0.01, 0)),
     Case("dfx8 gradients, stochastic", formats("z2", "z2", **gradients("dfx8:sat:sr")), ranges=ranges(0, 2, 0.01, 0)),
@@ -139,8 +141,8 @@ CASES = [
         "type": "adam", "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4, "transition_factor": 0.7}),
     Case("no batch normalisation", formats("ternary", "ternary"), layers=BARE, schedules="learning_rate = 0.002",
          multi_step=", threshold = 0.75, half_width = 4.0"),
-    Case("other orders", formats("ternary", "ternary", **gradients("q2.10:sat:sr") | {"d_normalized": "q2.6:sat:sr"}), layers=ORDERS, exceptions="""
-[[formats.node]]
+    Case("other orders", formats("ternary", "ternary", **gradients("q2.10:sat:sr", "q2.6:sat:sr")), layers=ORDERS,
+         exceptions="""[[formats.node]]
 match = "c2"
 activation = "q3.6:sat:sr"
 [[formats.node]]
@@ -156,9 +158,8 @@ activation = "q2.5"
 match = "h"
 activation = "q3.6"
 """),
-    Case("softmax", formats("ternary", "ternary", **gradients("q2.12:sat:sr") | {"d_normalized": "q2.8:sat:sr"}), network={"loss": "softmax_nll"},
-         loss_scale="classes", exceptions="""
-[[formats.node]]
+    Case("softmax", formats("ternary", "ternary", **gradients("q2.12:sat:sr", "q2.8:sat:sr")), loss_scale="classes",
+         network={"loss": "softmax_nll"}, exceptions="""[[formats.node]]
 match = "out"
 activation = "q2.12:sat:sr"
 """),
