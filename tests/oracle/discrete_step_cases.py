@@ -127,6 +127,8 @@ CASES = [
     Case("float activations", formats("ternary", "q2.6")),
     Case("dfx8 gradients", formats("ternary", "ternary", **gradients("dfx8:sat:rna")), ranges=ranges(0, 1, 0.01, 0)),
     Case("dfx8 gradients, stochastic", formats("z2", "z2", **gradients("dfx8:sat:sr")), ranges=ranges(0, 2, 0.01, 0)),
+    Case("dfx8 gradients, momentum", formats("z2", "z2", **gradients("dfx8:sat:sr"), weight_update="dfx12:sat:sr"), 8,
+         optimizer=SGD, schedules=FALLING_SGD, ranges=ranges(0, 1, 0.01, 1)),
     Case("dfx8 gradients, initialised", formats("ternary", "ternary", **gradients("dfx8:sat:rna")),
          ranges=ranges(0, 1, 0.01, 1)),
     Case("everything rounded", formats("ternary", "ternary", scale_master="q2.14", normalized="q4.6:sat:sr",
