@@ -17,18 +17,25 @@ NATIVE = {"F32": "<u4", "F16": "<u2", "I8": "<i1", "U8": "<u1", "I16": "<i2", "U
 SUFFIXES = {".master": "_master", ".update": "_update"}
 
 
+# indices of states, counted from the lowest
+STATES = ("binary", "ternary", "z")
+
+
 def width_of(format_name):
     base = re.split(r"[@*:]", format_name)[0]
+    states = re.fullmatch(r"binary|ternary|z(\d+)", base)
+    if states:
+        return {"binary": 0, "ternary": 1}.get(base, int(states[1] or 0)) + 1
     if base.startswith("dfx"):
         return int(base[3:])
     integer, fraction = re.fullmatch(r"u?q(-?\d+)\.(-?\d+)s?", base).groups()
     return int(integer) + int(fraction)
 
 
-def unpack_bits(data, count, width):
+def unpack_bits(data, count, width, unsigned):
     bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[: count * width].reshape(count, width)
     codes = (bits.astype(np.int64) << np.arange(width)).sum(axis=1)
-    return codes - ((codes >> (width - 1)) << width)
+    return codes if unsigned else codes - ((codes >> (width - 1)) << width)
 
 
 def read_checkpoint(path):
@@ -46,7 +53,11 @@ def read_checkpoint(path):
         count = int(np.prod(shape))
         native = entry["dtype"] in NATIVE and entry["shape"] == shape
         raw = data[begin:end]
-        codes = np.frombuffer(raw, NATIVE[entry["dtype"]]) if native else unpack_bits(raw, count, width_of(described["format"]))
+        if native:
+            codes = np.frombuffer(raw, NATIVE[entry["dtype"]])
+        else:
+            form = described["format"]
+            codes = unpack_bits(raw, count, width_of(form), form.startswith(STATES))
         tensors[name] = (described["format"], shape, codes)
     return metadata, tensors
 

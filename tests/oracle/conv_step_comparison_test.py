@@ -36,7 +36,7 @@ from reference_recipe import Recipe  # noqa: E402
 from reference_run import named_tensors, ranges  # noqa: E402
 
 STOPPED = 75
-STORED = {".master": "_master", ".update": "_update"}
+STORED = {".master": "_master", ".update": "_update", ".moment": "_moment", ".mean": ".mean", ".variance": ".variance"}
 
 
 class Failed(Exception):
@@ -72,7 +72,7 @@ class Comparison:
         recipe = Recipe(case.recipe())
         count, valid = recipe.data["split"]["train"], recipe.data["split"]["valid"]
         images, labels = read_set(os.path.join(self.data, "digits"), "train", count + valid)
-        network, errors = reference_network.Network(recipe, self.initial_weights(case, recipe)), []
+        network, errors = self.network(case, recipe), []
 
         def validate(_):
             wrong = np.count_nonzero(network.predict(images[count:]) != labels[count:])
@@ -80,6 +80,9 @@ class Comparison:
 
         reference_network.train(network, images[:count], labels[:count], steps, validate)
         return network, errors
+
+    def network(self, case, recipe):
+        return reference_network.Network(recipe, self.initial_weights(case, recipe))
 
     def initial_weights(self, case, recipe):
         """Normal deviates come from the program's polynomial: its weights after a step without motion or norms."""
@@ -101,7 +104,7 @@ class Comparison:
     def differences(self, case, steps, tag="run"):
         network, expected_errors = self.reference(case, steps)
         metadata, tensors, errors = self.checkpoint(case, steps, tag)
-        found = []
+        found = self.loss_differences(metadata, network)
         if len(errors) != len(expected_errors) or not np.allclose(errors, expected_errors, atol=1e-9):
             found.append(f"validation errors {errors}, reference {expected_errors}")
         step = json.loads(metadata["dyadic.progress"])["step"]
@@ -120,6 +123,9 @@ class Comparison:
                     found += tensor_differences(name, text, shape, codes, expected.pop(name[: -len(suffix)] + ending))
         found += [f"{name}: not in the checkpoint" for name in expected]
         return found
+
+    def loss_differences(self, metadata, network):
+        return []
 
     def first_difference(self, case, steps):
         for step in range(1, steps + 1):
@@ -166,10 +172,10 @@ def assert_normal(node, values, form, seed):
             raise Failed(f"initial weight of {node.name}: {value}, the normal deviate is {wanted}")
 
 
-def chosen_cases(names):
+def chosen_cases(cases, names):
     if not names:
-        return conv_step_cases.CASES
-    return [case for case in conv_step_cases.CASES if case.name.startswith(tuple(names))]
+        return cases
+    return [case for case in cases if case.name.startswith(tuple(names))]
 
 
 def parse_arguments():
@@ -181,15 +187,15 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def main():
+def main(comparison_type, all_cases):
     arguments = parse_arguments()
-    cases, failed = chosen_cases(arguments.cases), 0
+    cases, failed = chosen_cases(all_cases, arguments.cases), 0
     if arguments.list:
         for case in cases:
             print(f"# {case.steps} steps\n{case.recipe()}")
         return 0
     with tempfile.TemporaryDirectory() as scratch:
-        comparison = Comparison(os.path.abspath(os.environ["DYADIC_PROGRAM"]), scratch)
+        comparison = comparison_type(os.path.abspath(os.environ["DYADIC_PROGRAM"]), scratch)
         for case in cases:
             steps = arguments.steps or case.steps
             compare = comparison.first_difference if arguments.first else comparison.differences
@@ -206,4 +212,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Comparison, conv_step_cases.CASES))

@@ -7,6 +7,7 @@ versions in reference_arrays.py are checked against this file.
 
 import math
 import re
+import struct
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -252,13 +253,17 @@ def parse_affine(name, overflow, rounding):
     return GridFormat(name, Fraction(affine[2]), low, high, False, overflow or "sat", rounding)
 
 
+def float32(text):
+    return struct.unpack("<f", struct.pack("<f", float(text)))[0]
+
+
 def parse_discrete(name, overflow, rounding):
     discrete = re.fullmatch(r"(binary|ternary|z(\d+))(?:\*([0-9.eE+-]+))?", name)
     if not discrete:
         return None
     order = {"binary": 0, "ternary": 1}.get(discrete[1])
     order = int(discrete[2]) if order is None else order
-    half_width = Fraction(discrete[3] or 1)
+    half_width = Fraction(float32(discrete[3] or 1))
     return GridFormat(name, 2 * half_width / 2**order, 0, 2**order, True, overflow or "sat",
                       rounding, origin=Fraction(2**order, 2))  # fmt: skip
 

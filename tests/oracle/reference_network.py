@@ -37,10 +37,6 @@ class Parameters:
     bias_update: Tensor
 
 
-def both_grids(*tensors):
-    return all(tensor.is_grid for tensor in tensors)
-
-
 def with_bias(total, bias):
     """Exact sum of grids; one float32 addition otherwise."""
     if isinstance(total, Exact):
@@ -52,7 +48,7 @@ def with_bias(total, bias):
 
 def product(layer, kind, a, b):
     """forward(x, w), input_gradient(d_z, w) or weight_gradient(d_z, x), exact or float32."""
-    if both_grids(a, b):
+    if a.adds_exactly and b.adds_exactly:
         operation = DENSE_EXACT[kind] if isinstance(layer, Dense) else (
             getattr(layer, f"{kind}_exact"))  # fmt: skip
         return Exact(operation(a.values, b.values), a.exponent + b.exponent)
@@ -124,11 +120,14 @@ class Network:
         self.master_in_gradient = recipe.network.get("input_gradient") == "master"
         self.parameters = {}
         for node in self.layers:
-            shapes = node.product.weight_shape, node.product.weight_shape[:1]
-            updates = [self.numbers.quantize(node.number, f"{name}_update", np.zeros(shape))
-                       for name, shape in zip(PARAMETER_NAMES, shapes)]  # fmt: skip
-            self.parameters[node.number] = Parameters(None, None, *updates)
+            self.parameters[node.number] = self.new_parameters(node)
         self.draw_weights()
+
+    def new_parameters(self, node):
+        shapes = node.product.weight_shape, node.product.weight_shape[:1]
+        updates = [self.numbers.quantize(node.number, f"{name}_update", np.zeros(shape))
+                   for name, shape in zip(PARAMETER_NAMES, shapes)]  # fmt: skip
+        return Parameters(None, None, *updates)
 
     # ---- initial weights, ends of initialisation and stages
 
@@ -138,9 +137,11 @@ class Network:
             return np.float64(self.initial[node.name]).reshape(shape)
         if kind == "zero":
             return np.zeros(shape)
-        if kind != "glorot_uniform":
+        if kind not in ("glorot_uniform", "uniform"):
             raise ValueError(f"initial weights of {node.name} have to be given")
         u = philox.uniform(shape, self.numbers.seed, node.number, ROLE_NUMBER["weight"])
+        if kind == "uniform":
+            return (2.0 * u - 1.0) * node.table.get("init_limit", 1.0)
         return (2.0 * u - 1.0) * math.sqrt(6.0 / sum(node.product.fans))
 
     def draw_weights(self):
@@ -166,7 +167,7 @@ class Network:
         old, self.stage = self.numbers.texts, stage
         self.numbers.texts = self.recipe.texts(stage)
         for number, own in self.parameters.items():
-            for role in Parameters.__dataclass_fields__:
+            for role in [role for role in vars(own) if (number, role) in old]:
                 if STAGE_ROUNDS_ALL or old[number, role] != self.numbers.texts[number, role]:
                     moved = self.numbers.requantize(number, role, getattr(own, role))
                     setattr(own, role, moved)
@@ -181,18 +182,19 @@ class Network:
     def forward(self, node, x, training):
         """Output of a node and its state; at test time scaled weights and no dropout."""
         state, number = NodeState(), node.number
-        state.output = x
+        state.output, state.training = x, training
         if node.product:
             state.weight, bias = self.copies(node)
             factors = state.weight, bias
             if not training:
-                factors = [test_scaled(t, node.table.get("test_scale", 1.0)) for t in factors]
+                scale = node.table.get("test_scale", 1.0)
+                factors = [t and test_scaled(t, scale) for t in factors]
             if isinstance(node.product, Dense):
                 x = x.with_values(x.values.reshape(len(x.values), -1))
             state.x = x
             total = product(node.product, "forward", x, factors[0])
             delayed = bias if node.after_pool and training else None
-            if delayed is None:
+            if delayed is None and node.product_bias:
                 total = with_bias(total, factors[1])
             state.z = state.output = self.numbers.quantize(number, "preactivation", total)
         for place, operation in enumerate(node.operations):
@@ -257,7 +259,7 @@ class Network:
             if operation.kind == "flatten":
                 continue
             if not counted:
-                self.numbers.count(number, "d_activation", gradient)
+                self.count_output_gradient(node, gradient)
                 counted = True
             if operation.pool:
                 if node.after_pool and place == 0:
@@ -270,8 +272,17 @@ class Network:
         self.numbers.count(number, "d_preactivation", d_z)
         quantize = self.numbers.quantize
         d_weight = quantize(number, "d_weight", product(node.product, "weight_gradient", d_z, state.x))
+        if not node.product_bias:
+            return d_weight, None, d_z
         d_bias = quantize(number, "d_bias", sum_of_positions(bias_source or d_z))
         return d_weight, d_bias, d_z
+
+    def count_outputs(self, node, state):
+        self.numbers.count(node.number, "preactivation", state.z)
+        self.numbers.count(node.number, "activation", state.output)
+
+    def count_output_gradient(self, node, gradient):
+        self.numbers.count(node.number, "d_activation", gradient)
 
     def activation_back(self, node, operation, gradient, state):
         z, values = state.activation_input, gradient.values
@@ -281,8 +292,12 @@ class Network:
             values = self.routed(z.values, values, operation.table["pieces"])
         if self.clipped and (SOFTMAX_IS_CLIPPED or operation.kind != "softmax"):
             values = np.where(at_limit(z).reshape(values.shape), 0, values)
-        return self.numbers.requantize(node.number, "d_preactivation", gradient.with_values(values),
+        return self.numbers.requantize(node.number, self.role_of_x(node), gradient.with_values(values),
                                        self.second_index(node, state))  # fmt: skip
+
+    def role_of_x(self, node):
+        """Role of the gradient of what an activation or the loss reads."""
+        return "d_normalized" if node.norm else "d_preactivation"
 
     def routed(self, z, gradient, pieces):
         grouped = pieces_of(z, pieces)
@@ -319,8 +334,7 @@ class Network:
         gradient, gradients = self.loss_gradient(x, labels), {}
         for node in reversed(self.layers):
             state = states[node.number]
-            self.numbers.count(node.number, "preactivation", state.z)
-            self.numbers.count(node.number, "activation", state.output)
+            self.count_outputs(node, state)
             *gradients[node.number], d_z = self.backward(node, gradient, state)
             if node.number > 1:
                 gradient = self.input_gradient(node, d_z, state)
@@ -329,9 +343,11 @@ class Network:
         self.numbers.end_batch()
 
     def input(self, images):
-        """Bytes k mean k / 256."""
+        """Bytes k mean k / 256, signed ones k / 128 - 1."""
         shape = (len(images), *self.recipe.network["input"])
-        return self.numbers.quantize(0, "input", images.reshape(shape).astype(np.float64) / 256.0)
+        values = images.reshape(shape).astype(np.float64)
+        signed = self.recipe.data.get("pixels", "unsigned") == "signed"
+        return self.numbers.quantize(0, "input", values / 128.0 - 1.0 if signed else values / 256.0)
 
     def loss_gradient(self, y, labels):
         target = np.zeros(y.values.shape)
@@ -413,7 +429,8 @@ def test_scaled(tensor, scale):
 def train(network, images, labels, steps, epoch_ended=lambda epoch: None):
     """`steps` optimiser steps in all, initialisation first, stages changed before their step.
 
-    `epoch_ended` is called after each whole training epoch, before a change of stage.
+    `epoch_ended` is called after each whole training epoch, before a change of stage; a network's
+    `loss_sum` is that of the epoch.
     """
     recipe, numbers = network.recipe, network.numbers
     batch = recipe.train["batch"]
@@ -423,8 +440,10 @@ def train(network, images, labels, steps, epoch_ended=lambda epoch: None):
         order = np.arange(len(images))
         if epoch >= 0:
             order = philox.shuffled_order(len(images), recipe.seed, epoch)
-        rates = [scheduled(recipe.train[name], max(0, epoch), recipe.epochs)
+        rates = [scheduled(recipe.train.get(name, 0.0), max(0, epoch), recipe.epochs)
                  for name in ("learning_rate", "momentum")]  # fmt: skip
+        if 0 <= epoch < recipe.train.get("warmup_epochs_at_zero", 0):
+            rates[0] = 0.0
         for first in range(0, len(images) // batch * batch, batch):
             if numbers.step >= steps:
                 return
@@ -436,3 +455,4 @@ def train(network, images, labels, steps, epoch_ended=lambda epoch: None):
             epoch_ended(epoch)
         elif epoch == -1:
             network.end_initialisation()
+        network.loss_sum = 0.0

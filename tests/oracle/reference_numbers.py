@@ -1,7 +1,7 @@
 """Tensors in any format of a recipe and the one rounding into them, random bits included.
 
 numerics.md sections 2, 3 and 7. A format text is a recipe's: `dfx10:sat:rna` has no range, its
-range group has. Discrete and affine formats are not here.
+range group has. `exact` keeps a sum as it is. Affine formats are not here.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,9 @@ class Exact:
 class Tensor:
     """int64 codes of a grid, or a float format's values held in float64 exactly.
 
-    `clamp` is the range R that range initialisation clamped to.
+    Codes of discrete formats are counted from zero in steps of 2H / 2^N (`binary`: -1 and 1, of H)
+    and multiplied by the odd part of that step, so that they are integers times a power of two as
+    all others. `clamp` is the range R that range initialisation clamped to.
     """
 
     values: np.ndarray
@@ -43,6 +45,11 @@ class Tensor:
     @property
     def is_grid(self):
         return isinstance(self.format, formats.GridFormat)
+
+    @property
+    def adds_exactly(self):
+        """Whether its products are sums of integers: grids, but states of an H that is no power of two."""
+        return self.is_grid and (not self.format.origin or odd_part(state_step(self.format)) == 1)
 
     @property
     def exponent(self):
@@ -64,7 +71,9 @@ class Tensor:
             return self.real().astype(np.float32).astype(np.float64)
 
     def codes(self):
-        """int32 codes of grids, otherwise the raw bits."""
+        """int32 codes of grids (discrete ones: the index from -H), otherwise the raw bits."""
+        if self.is_grid and self.format.origin:
+            return state_indices(self.values, self.format).astype("<i4")
         if self.is_grid:
             return self.values.astype("<i4")
         kinds = {"float32": ("<f4", "<u4"), "float16": ("<f2", "<u2")}
@@ -76,12 +85,48 @@ class Tensor:
 
 
 def grid_exponent(form):
-    """e of a grid whose step is 2^e."""
+    """e of a grid whose codes count steps of 2^e; of a discrete one, codes from zero."""
     step = form.step
+    if form.origin:
+        step = state_step(form) / odd_part(state_step(form))
     exponent = step.numerator.bit_length() - step.denominator.bit_length()
-    if formats.power_of_two(exponent) != step or form.origin or form.zero_point:
+    if formats.power_of_two(exponent) != step or form.zero_point:
         raise ValueError(f"{form.name} is not a grid of a power of two")
     return exponent
+
+
+def is_binary(form):
+    return form.origin.denominator == 2
+
+
+def state_step(form):
+    """What codes of states count."""
+    return form.step / 2 if is_binary(form) else form.step
+
+
+def odd_part(step):
+    """The odd factor of a step that is an integer times a power of two."""
+    return step.numerator // (step.numerator & -step.numerator)
+
+
+def state_codes(indices, form):
+    """Codes counted from zero of a discrete format's indices, which count from -H."""
+    codes = 2 * indices - 1 if is_binary(form) else indices - int(form.origin)
+    return codes * odd_part(state_step(form))
+
+
+def state_indices(codes, form):
+    codes = codes // odd_part(state_step(form))
+    return (codes + 1) // 2 if is_binary(form) else codes + int(form.origin)
+
+
+def exact_tensor(exact):
+    """A sum as a tensor of format `exact`: a grid without limits, or float32 as it is."""
+    if not isinstance(exact, Exact):
+        return Tensor(exact, FLOAT32)
+    form = formats.GridFormat("exact", formats.power_of_two(exact.exponent), -(2**62), 2**62, True,
+                              "sat", "rne")  # fmt: skip
+    return Tensor(exact.values, form)
 
 
 def random_bits(count, bits, seed, step, stream, first=0):
@@ -103,6 +148,8 @@ def quantize(values, form, draw):
     shape = values.values.shape if isinstance(values, Exact) else values.shape
     bits = formats.RANDOM_BITS.get(form.rounding)
     words = draw(int(np.prod(shape)), bits).reshape(shape) if bits else None
+    if isinstance(form, formats.GridFormat) and form.origin:
+        return quantize_to_states(values, form, words)
     if isinstance(values, Exact):
         if not fits_float64(values.values):
             return quantize_one_by_one(values, form, words)
@@ -128,6 +175,16 @@ def quantize_one_by_one(exact, form, words):
     if isinstance(form, formats.FloatFormat):
         codes = [float(form.decode(code)) for code in codes]
     return Tensor(np.array(codes).reshape(exact.values.shape), form)
+
+
+def quantize_to_states(values, form, words):
+    """The same into a discrete format, in rational arithmetic."""
+    if isinstance(values, Exact):
+        values = np.ldexp(values.values.astype(np.float64), values.exponent)
+    drawn = [0] * values.size if words is None else words.reshape(-1).tolist()
+    indices = [form.encode(value, word) for value, word in zip(values.reshape(-1).tolist(), drawn)]
+    indices = np.array(indices, dtype=np.int64).reshape(values.shape)
+    return Tensor(state_codes(indices, form), form)
 
 
 def range_text(text, current):
@@ -181,6 +238,8 @@ class Numbers:
         """The rounding of a role; `first` is the stochastic index of the first element."""
         if self.initialising:
             return self._clamped(node, role, values)
+        if self.texts[node, role] == "exact":
+            return exact_tensor(values)
         stream = philox.stream_number(node, ROLE_NUMBER[role], "rounding")
         step = self.step if step is None else step
 

@@ -11,7 +11,8 @@ ROUNDS = 10
 LOW_32 = np.uint64(0xFFFFFFFF)
 SHIFT_32 = np.uint64(32)
 
-PURPOSES = {"rounding": 0, "dropout": 1, "initial_weights": 2, "shuffle": 3}
+PURPOSES = {"rounding": 0, "dropout": 1, "initial_weights": 2, "shuffle": 3, "augmentation": 4,
+            "state_transition": 5}  # fmt: skip
 
 
 def philox_blocks(counters, key):

@@ -13,11 +13,17 @@ ROLES = (
     "weight", "bias", "input", "preactivation", "activation", "d_preactivation", "d_activation",
     "d_weight", "d_bias", "weight_update", "bias_update", "weight_master", "bias_master",
 )  # fmt: skip
-ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
-MASTERS = ("weight_master", "bias_master")
-# weight and weight_master are one range group, likewise bias
-GROUP_OF_ROLE = {role: role.removesuffix("_master") for role in ROLES}
+# of batch normalisation and of Adam: `default` does not reach them
+MORE_ROLES = (
+    "scale", "d_scale", "scale_update", "scale_master", "normalized", "d_normalized", "statistics",
+    "weight_moment", "bias_moment", "scale_moment",
+)  # fmt: skip
+ROLE_NUMBER = {role: number for number, role in enumerate(ROLES + MORE_ROLES)}
+MASTERS = ("weight_master", "bias_master", "scale_master")
+# weight and weight_master are one range group, likewise bias and scale
+GROUP_OF_ROLE = {role: role.removesuffix("_master") for role in ROLES + MORE_ROLES}
 GROUPS = tuple(role for role in ROLES if role != "input" and role not in MASTERS)
+MORE_GROUPS = tuple(role for role in MORE_ROLES if role not in MASTERS)
 LOWEST_RANGE, HIGHEST_RANGE = -48, 47
 
 

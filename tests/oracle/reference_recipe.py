@@ -5,13 +5,16 @@ import math
 import tomllib
 from dataclasses import dataclass, field
 
+from reference_discrete import exp_of, log64
 from reference_numbers import RangeSettings
-from reference_plan import ROLES
+from reference_plan import MORE_ROLES, ROLES
 from reference_windows import Convolution, Pool
 
 PARAMETERS = ("dense", "conv2d")
 POOLS = ("max_pool", "average_pool", "global_average_pool")
-ACTIVATIONS = ("relu", "maxout", "identity", "softmax")
+ACTIVATIONS = ("relu", "maxout", "identity", "softmax", "multi_step", "squared_hinge")
+SAME_SHAPE = (*ACTIVATIONS, "dropout", "batch_norm")
+DISCRETE = ("binary", "ternary", "z")
 
 
 def pair(value):
@@ -69,6 +72,22 @@ class Node:
         return self.table.get("bias", "sum") == "after_pool"
 
     @property
+    def norm(self):
+        """Its batch normalisation, or None."""
+        return next((o for o in self.operations if o.kind == "batch_norm"), None)
+
+    @property
+    def product_bias(self):
+        """Whether the sums of products have a bias."""
+        return self.table.get("bias", "sum") != "none"
+
+    @property
+    def parameters(self):
+        """Names of what it trains."""
+        scale = ["scale"] if self.norm else []
+        return ["weight", *scale, *(["bias"] if scale or self.product_bias else [])]
+
+    @property
     def outputs(self):
         return self.operations[-1].outputs if self.operations else self.product.outputs
 
@@ -99,18 +118,19 @@ def operation_of(table, shape):
         return Operation(kind, table, shape, (math.prod(shape),))
     if kind == "maxout":
         return Operation(kind, table, shape, (*shape[:-1], shape[-1] // table["pieces"]))
-    if kind not in ("relu", "dropout", "identity", "softmax"):
+    if kind not in SAME_SHAPE:
         raise ValueError(f"layer type {kind}")
     return Operation(kind, table, shape, shape)
 
 
 def with_activation(tables, implied):
-    """Adds the activation that is not written: after the pools that follow the parameters."""
+    """Adds the activation that is not written: after the pools and the batch normalisation that
+    follow the parameters."""
     kinds = [table["type"] for table in tables]
     if any(kind in ACTIVATIONS for kind in kinds):
         return tables
     place = 0
-    while place < len(kinds) and kinds[place] in (*POOLS, "flatten"):
+    while place < len(kinds) and kinds[place] in (*POOLS, "flatten", "batch_norm"):
         place += 1
     return [*tables[:place], {"type": implied}, *tables[place:]]
 
@@ -118,6 +138,7 @@ def with_activation(tables, implied):
 def nodes_of(network):
     """Node 0 is the input, the named layers count from 1."""
     groups = [({}, [])]
+    last = "squared_hinge" if network.get("loss") == "squared_hinge" else "softmax"
     for table in network["layers"]:
         if table["type"] in PARAMETERS:
             groups.append((table, []))
@@ -129,7 +150,7 @@ def nodes_of(network):
         if number:
             node.product = product_of(table, shape)
             shape = node.product.outputs
-            tables = with_activation(tables, "softmax" if number == len(groups) - 1 else "identity")
+            tables = with_activation(tables, last if number == len(groups) - 1 else "identity")
         before = number > 0
         for entry in tables:
             operation = operation_of(entry, shape)
@@ -153,8 +174,15 @@ def scheduled(schedule, epoch, epochs):
         for _ in times:
             value *= schedule["factor"]
         return value
-    end, until = float(schedule["end"]), float(schedule["until_fraction"])
-    return value + (end - value) * min(1.0, epoch / (until * epochs))
+    end, until = float(schedule["end"]), float(schedule.get("until_fraction", 1.0))
+    share = min(1.0, epoch / (until * epochs))
+    if schedule.get("curve", "linear") == "linear":
+        return value + (end - value) * share
+    if share == 1.0:
+        return end
+    if end > value:
+        return value / exp_of(share * log64(value / end))
+    return value * exp_of(share * log64(end / value))
 
 
 class Recipe:
@@ -177,18 +205,25 @@ class Recipe:
         raise ValueError("an epoch beyond the run")
 
     def texts(self, stage):
-        """{(node, role): format text}: [formats], the stage over it, then the exceptions."""
+        """{(node, role): format text}: [formats], the stage over it, then the exceptions.
+
+        Discrete weights of [formats] have no other master unless `weight_master` is named there.
+        """
         formats = self.tables["formats"]
         roles = {}
+        defaults = dict.fromkeys((*ROLES, *MORE_ROLES), "float32")
         for layer in (formats, self.stages[stage]):
             if "default" in layer:
                 roles |= {role: layer["default"] for role in ROLES if role != "input" or not roles}
-            roles |= {role: layer[role] for role in ROLES if role in layer}
+            roles |= {role: layer[role] for role in defaults if role in layer}
+            if layer is formats and layer.get("weight", "").startswith(DISCRETE):
+                roles["weight_master"] = layer.get("weight_master", layer["weight"])
+        roles = defaults | roles
         result = {}
         for node in self.nodes:
             own = dict(roles)
             for exception in formats.get("node", []):
                 if fnmatch.fnmatchcase(node.name, exception["match"]):
-                    own |= {role: exception[role] for role in ROLES if role in exception}
+                    own |= {role: exception[role] for role in own if role in exception}
             result |= {(node.number, role): text for role, text in own.items()}
         return result

@@ -7,15 +7,15 @@ import time
 import numpy as np
 
 import reference_network
-from reference_main import TENSORS, describe, read_set
-from reference_plan import GROUPS
+from reference_main import describe, read_set
+from reference_plan import GROUPS, MORE_GROUPS
 from reference_recipe import Recipe
 
 
 def named_tensors(network):
     for node in network.layers:
-        for tensor in TENSORS:
-            yield f"{node.name}.{tensor}", getattr(network.parameters[node.number], tensor)
+        for name, tensor in vars(network.parameters[node.number]).items():
+            yield f"{node.name}.{name}", tensor
 
 
 def described(tensor):
@@ -25,7 +25,7 @@ def described(tensor):
 def ranges(network):
     numbers = network.numbers
     return {
-        node.name: {role: numbers.group(node.number, role).range for role in GROUPS
+        node.name: {role: numbers.group(node.number, role).range for role in GROUPS + MORE_GROUPS
                     if numbers.is_dynamic(node.number, role)}
         for node in network.layers
     }  # fmt: skip
