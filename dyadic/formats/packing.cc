@@ -123,6 +123,21 @@ void unpack_codes(std::span<const std::byte> packed, const Format& format, std::
   for_code_type(type, [&]<typename T>(T) { unpack<T>(packed.data(), size, format.width, count, bytes); });
 }
 
+void unpack_stretch(std::span<const std::byte> packed, const Format& format, std::int64_t first, std::int64_t count,
+                    void* codes) {
+  const std::span<const std::byte> from = packed.subspan(static_cast<std::size_t>(first / 8 * format.width));
+  for_code_type(code_type(format), [&]<typename T>(T) {
+    unpack<T>(from.data(), std::ssize(from), format.width, count, static_cast<std::byte*>(codes));
+  });
+}
+
+void pack_stretch(const void* codes, const Format& format, std::int64_t first, std::int64_t count,
+                  std::span<std::byte> packed) {
+  std::byte* to = packed.data() + first / 8 * format.width;
+  for_code_type(code_type(format),
+                [&]<typename T>(T) { pack<T>(static_cast<const std::byte*>(codes), format.width, count, to); });
+}
+
 std::int64_t first_invalid_code(const void* codes, const Format& format, std::int64_t count) {
   const auto* bytes = static_cast<const std::byte*>(codes);
   const std::int64_t least = format.is_grid() ? format.min_code : 0;

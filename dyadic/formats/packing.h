@@ -25,6 +25,14 @@ void pack_codes(const void* codes, const Format& format, std::int64_t count, std
 /// the last code is set. Whether each code is one of the format's is the caller's question to first_invalid_code.
 void unpack_codes(std::span<const std::byte> packed, const Format& format, std::int64_t count, void* codes);
 
+/// Codes [first, first + count) of a packed string of codes of `format`, read or written where they lie. `first` and,
+/// when writing, `first + count` are multiples of 8 or the end of the string, so that no byte is shared with
+/// neighbours; the string is long enough. No checks.
+void unpack_stretch(std::span<const std::byte> packed, const Format& format, std::int64_t first, std::int64_t count,
+                    void* codes);
+void pack_stretch(const void* codes, const Format& format, std::int64_t first, std::int64_t count,
+                  std::span<std::byte> packed);
+
 /// Index of the first of codes[count] that is no code of `format` (a grid's limits, a float's width); -1 if none. Files
 /// can hold such codes: ternary uses three of four, symmetric formats all but one.
 std::int64_t first_invalid_code(const void* codes, const Format& format, std::int64_t count);

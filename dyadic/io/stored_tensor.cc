@@ -82,7 +82,7 @@ void pack_tensor(SafetensorsFile& file, const std::string& name, const Tensor& t
   if (format.family == Family::exact || !name_spells_out(format)) {
     throw UsageError(where + "format '" + format_name(format) + "' cannot be stored");
   }
-  const std::int64_t invalid = first_invalid_code(tensor.data(), format, tensor.size());
+  const std::int64_t invalid = tensor.is_compressed() ? -1 : first_invalid_code(tensor.data(), format, tensor.size());
   if (invalid >= 0) {
     throw UsageError(where + "element " + std::to_string(invalid) + " is " + std::to_string(tensor.code(invalid)) +
                      ", which is no code of " + format_name(format));
@@ -90,7 +90,8 @@ void pack_tensor(SafetensorsFile& file, const std::string& name, const Tensor& t
   Storage storage = storage_of(format, tensor.shape());
   StoredTensor stored{name, std::string(storage.dtype), std::move(storage.shape), {}};
   stored.bytes.resize(static_cast<std::size_t>(packed_bytes(tensor.size(), format.width)));
-  pack_codes(tensor.data(), format, tensor.size(), stored.bytes);
+  if (tensor.is_compressed()) std::ranges::copy(tensor.compressed_bytes(), stored.bytes.begin());
+  else pack_codes(tensor.data(), format, tensor.size(), stored.bytes);
   file.metadata[std::string(kMetadataPrefix) + name] = description(format, tensor.shape());
   file.tensors.push_back(std::move(stored));
 }

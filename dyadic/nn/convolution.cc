@@ -34,14 +34,15 @@ struct RoundedConvolution {
   ConvolutionShape shape;
   const Tensor* a = nullptr;
   const Tensor* b = nullptr;
-  int b_scale_exponent = 0;
+  WeightWorkspace* weights = nullptr;  // where b is decoded if it is the weights
+  int b_scale_exponent = 0;            // these are multiplied by 2^this
   const PreparedBias* bias = nullptr;
   RoundingRandom random;
 };
 
-ConvolutionOperand operand(const Tensor& tensor) {
+ConvolutionOperand operand(const Tensor& tensor, const void* codes) {
   const Format& format = tensor.format();
-  return {.codes = tensor.data(),
+  return {.codes = codes,
           .type = code_type(format),
           .multiplier = format.code_multiplier,
           .offset = format.code_offset,
@@ -56,15 +57,16 @@ RoundingCounts round_convolution(const RoundedConvolution& job, Tensor& output, 
   const std::int64_t first_row = static_cast<std::int64_t>(job.random.first_index) / columns;
   RoundingEpilogue epilogue(output, columns, integer ? sum_exponent : 0, job.bias, job.random.stream, first_row);
   if (integer) {
-    const ConvolutionOperand a = operand(*job.a);
-    const ConvolutionOperand b = operand(*job.b);
+    const ConvolutionOperand a = operand(*job.a, job.a->data());
+    const ConvolutionOperand b = operand(*job.b, job.weights != nullptr ? job.weights->codes(*job.b) : job.b->data());
     const std::int64_t max_bias = job.bias != nullptr ? job.bias->max_aligned() : 0;
     const SumType type =
         integer_sum_type(convolution_depth(job.product, job.shape), a.max_magnitude, b.max_magnitude, max_bias);
     integer_convolution(job.product, job.shape, a, b, type, &RoundingEpilogue::consume, &epilogue);
   } else {
-    float_convolution(job.product, job.shape, float_values(*job.a, 0, a_values),
-                      float_values(*job.b, job.b_scale_exponent, b_values), &RoundingEpilogue::consume, &epilogue);
+    const float* b =
+        job.weights != nullptr ? job.weights->values(*job.b, job.b_scale_exponent) : float_values(*job.b, b_values);
+    float_convolution(job.product, job.shape, float_values(*job.a, a_values), b, &RoundingEpilogue::consume, &epilogue);
   }
   return epilogue.counts();
 }
@@ -81,6 +83,7 @@ void ConvolutionLayer::forward(const Tensor& input, Tensor& output, const Pass& 
                                   .shape = shape,
                                   .a = &input,
                                   .b = &weight,
+                                  .weights = &weights_.workspace(),
                                   .b_scale_exponent = weights_.scale_exponent(pass),
                                   .bias = adds_bias ? weights_.prepare_bias(input, weight, pass) : nullptr,
                                   .random = pass.rounding(preactivation_, output)};
@@ -94,26 +97,27 @@ std::optional<LayerProduct> ConvolutionLayer::product(const Tensor& input, const
 void ConvolutionLayer::backward(const Tensor& input, const Tensor& /*output*/, const Tensor& d_output, Tensor* d_input,
                                 const Pass& pass) {
   const ConvolutionShape shape = shape_of(input);
-  Parameter& parameter = weights_.weight;
-  RoundingPoint& d_weight = *parameter.gradient_point;
-  parameter.gradient.reset(parameter.master.shape(), d_weight.current);
+  // First what needs the weights: the gradient takes the memory they are decoded in.
+  if (d_input != nullptr) {
+    d_input->reset(input.shape(), d_input_.current);
+    const RoundedConvolution input_job = {.product = ConvolutionProduct::input_gradient,
+                                          .shape = shape,
+                                          .a = &d_output,
+                                          .b = &weights_.weight_for_input_gradient(pass),
+                                          .weights = &weights_.workspace(),
+                                          .random = {.stream = pass.random(d_input_), .first_index = 0}};
+    pass.count(d_input_, round_convolution(input_job, *d_input, a_values_, b_values_), options_.counts_d_input);
+  }
+
+  RoundingPoint& d_weight = *weights_.weight.gradient_point;
+  Tensor& gradient = weights_.begin_gradient();
   const RoundedConvolution weight_job = {.product = ConvolutionProduct::weight_gradient,
                                          .shape = shape,
                                          .a = &d_output,
                                          .b = &input,
                                          .random = {.stream = pass.random(d_weight), .first_index = 0}};
-  pass.count(d_weight, round_convolution(weight_job, parameter.gradient, a_values_, b_values_));
+  pass.count(d_weight, round_convolution(weight_job, gradient, a_values_, b_values_));
   if (!options_.bias_after_pool) weights_.round_bias_gradient(d_output, pass);
-
-  if (d_input == nullptr) return;
-  const Tensor& weight = weights_.weight_for_input_gradient(pass);
-  d_input->reset(input.shape(), d_input_.current);
-  const RoundedConvolution input_job = {.product = ConvolutionProduct::input_gradient,
-                                        .shape = shape,
-                                        .a = &d_output,
-                                        .b = &weight,
-                                        .random = {.stream = pass.random(d_input_), .first_index = 0}};
-  pass.count(d_input_, round_convolution(input_job, *d_input, a_values_, b_values_), options_.counts_d_input);
 }
 
 }  // namespace dyadic

@@ -13,7 +13,8 @@ struct RoundedProduct {
   const Tensor* b = nullptr;
   std::int64_t b_row_stride = 0, b_depth_stride = 1;
   std::int64_t m = 0, n = 0, depth = 0;
-  int b_scale_exponent = 0;            // b is multiplied by 2^this
+  WeightWorkspace* weights = nullptr;  // where b is decoded if it is the weights
+  int b_scale_exponent = 0;            // these are multiplied by 2^this
   const PreparedBias* bias = nullptr;  // prepared for sums of this product
   RandomStream random;
   std::int64_t first_row = 0;
@@ -25,14 +26,18 @@ RoundingCounts rounded_product(const RoundedProduct& job, Tensor& output, Aligne
   const int sum_exponent = job.a->format().step_exponent + job.b->format().step_exponent + job.b_scale_exponent;
   RoundingEpilogue epilogue(output, job.n, integer ? sum_exponent : 0, job.bias, job.random, job.first_row);
   if (integer) {
-    const IntegerOperand a = integer_operand(*job.a, job.a_row_stride, job.a_depth_stride);
-    const IntegerOperand b = integer_operand(*job.b, job.b_row_stride, job.b_depth_stride);
+    const IntegerOperand a = integer_operand(*job.a, job.a->data(), job.a_row_stride, job.a_depth_stride);
+    const IntegerOperand b =
+        integer_operand(*job.b, job.weights != nullptr ? job.weights->codes(*job.b) : job.b->data(), job.b_row_stride,
+                        job.b_depth_stride);
     const std::int64_t max_bias = job.bias != nullptr ? job.bias->max_aligned() : 0;
     const SumType type = integer_sum_type(job.depth, a.max_magnitude, b.max_magnitude, max_bias);
     integer_product(job.m, job.n, job.depth, a, b, type, &RoundingEpilogue::consume, &epilogue);
   } else {
-    const FloatOperand a = {float_values(*job.a, 0, a_values), job.a_row_stride, job.a_depth_stride};
-    const FloatOperand b = {float_values(*job.b, job.b_scale_exponent, b_values), job.b_row_stride, job.b_depth_stride};
+    const FloatOperand a = {float_values(*job.a, a_values), job.a_row_stride, job.a_depth_stride};
+    const FloatOperand b = {
+        job.weights != nullptr ? job.weights->values(*job.b, job.b_scale_exponent) : float_values(*job.b, b_values),
+        job.b_row_stride, job.b_depth_stride};
     float_product(job.m, job.n, job.depth, a, b, &RoundingEpilogue::consume, &epilogue);
   }
   return epilogue.counts();
@@ -67,6 +72,7 @@ void DenseLayer::forward(const Tensor& input, Tensor& output, const Pass& pass) 
                               .m = batch,
                               .n = units,
                               .depth = inputs,
+                              .weights = &weights_.workspace(),
                               .b_scale_exponent = weights_.scale_exponent(pass),
                               .bias = weights_.prepare_bias(input, weight, pass),
                               .random = pass.random(preactivation_),
@@ -88,8 +94,24 @@ void DenseLayer::backward(const Tensor& input, const Tensor& /*output*/, const T
   const std::int64_t units = parameter.master.shape()[0];
   const std::int64_t inputs = parameter.master.shape()[1];
 
+  // First what needs the weights: the gradient takes the memory they are decoded in.
+  if (d_input != nullptr) {
+    d_input->reset(input.shape(), d_input_.current);
+    const RoundedProduct input_job = {.a = &d_output,
+                                      .a_row_stride = units,
+                                      .b = &weights_.weight_for_input_gradient(pass),
+                                      .b_row_stride = 1,
+                                      .b_depth_stride = inputs,
+                                      .m = batch,
+                                      .n = inputs,
+                                      .depth = units,
+                                      .weights = &weights_.workspace(),
+                                      .random = pass.random(d_input_)};
+    pass.count(d_input_, rounded_product(input_job, *d_input, a_values_, b_values_), counts_d_input_);
+  }
+
   RoundingPoint& d_weight = *parameter.gradient_point;
-  parameter.gradient.reset(parameter.master.shape(), d_weight.current);
+  Tensor& gradient = weights_.begin_gradient();
   const RoundedProduct weight_job = {.a = &d_output,
                                      .a_row_stride = 1,
                                      .a_depth_stride = units,
@@ -100,22 +122,8 @@ void DenseLayer::backward(const Tensor& input, const Tensor& /*output*/, const T
                                      .n = inputs,
                                      .depth = batch,
                                      .random = pass.random(d_weight)};
-  pass.count(d_weight, rounded_product(weight_job, parameter.gradient, a_values_, b_values_));
+  pass.count(d_weight, rounded_product(weight_job, gradient, a_values_, b_values_));
   weights_.round_bias_gradient(d_output, pass);
-
-  if (d_input == nullptr) return;
-  const Tensor& weight = weights_.weight_for_input_gradient(pass);
-  d_input->reset(input.shape(), d_input_.current);
-  const RoundedProduct input_job = {.a = &d_output,
-                                    .a_row_stride = units,
-                                    .b = &weight,
-                                    .b_row_stride = 1,
-                                    .b_depth_stride = inputs,
-                                    .m = batch,
-                                    .n = inputs,
-                                    .depth = units,
-                                    .random = pass.random(d_input_)};
-  pass.count(d_input_, rounded_product(input_job, *d_input, a_values_, b_values_), counts_d_input_);
 }
 
 }  // namespace dyadic

@@ -59,7 +59,8 @@ WeightOptions weight_options(const LayerSpec& spec, const LayerContext& context,
                            .weight_decay = spec.weight_decay,
                            .test_scale = spec.test_scale,
                            .has_bias = spec.bias != "none",
-                           .input_gradient_from_master = context.recipe.network.input_gradient == "master"};
+                           .input_gradient_from_master = context.recipe.network.input_gradient == "master",
+                           .workspace = context.workspace};
   // Glorot and Bengio 2010; outputs count all pieces.
   if (spec.init == "glorot_uniform") options.initial_limit = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
   if (spec.init == "uniform") options.initial_limit = spec.init_limit;

@@ -17,7 +17,8 @@ class Weights;
 struct LayerContext {
   const Recipe& recipe;
   NumberPlan& plan;
-  Shape shape;                           // per example, of what the next layer reads
+  Shape shape;  // per example, of what the next layer reads
+  std::shared_ptr<WeightWorkspace> workspace = std::make_shared<WeightWorkspace>();  // of all layers
   int node = 0;                          // ordinal of the last layer with weights
   const LayerSpec* node_spec = nullptr;  // that layer
   bool needs_activation = false;         // that node has a z but no y yet

@@ -19,8 +19,10 @@ Network::Network(const Recipe& recipe, int classes)
     : plan_(recipe.formats, node_names(recipe)),
       input_shape_(recipe.network.input),
       signed_pixels_(recipe.data.pixels == "signed"),
-      has_moments_(recipe.train.optimizer == "adam") {
+      has_moments_(recipe.train.optimizer == "adam"),
+      has_momentum_(has_moments_ || recipe.train.momentum.start != 0 || recipe.train.momentum.end != 0) {
   LayerContext context = {.recipe = recipe, .plan = plan_, .shape = input_shape_};
+  workspace_ = context.workspace;
   bool parameter_behind = false;
   for (std::unique_ptr<Layer>& layer : make_layers(context)) {
     vertices_.push_back({.input = static_cast<int>(vertices_.size()) - 1, .needs_d_input = parameter_behind});
@@ -79,6 +81,7 @@ void Network::initialise(std::uint64_t seed, bool keep_updates) {
     quantize(values.data(), parameter->master.size(), master, parameter->master.data(),
              {.stream = {seed, 0, parameter->master_point->stream()}});
 
+    if (!has_momentum_ && master.family == Family::discrete) continue;
     const Format& update = parameter->update_point->current;
     Tensor old = std::move(parameter->update);
     parameter->update = Tensor(shape, update);
@@ -98,6 +101,14 @@ void Network::initialise(std::uint64_t seed, bool keep_updates) {
     values.assign(static_cast<std::size_t>(state->values.size()), state->initial_value);
     state->values.reset(state->values.shape(), state->point->current);
     quantize(values.data(), state->values.size(), state->values.format(), state->values.data(), {});
+  }
+  compress_weights();
+}
+
+void Network::compress_weights() {
+  for (Parameter* parameter : parameters()) {
+    const bool is_matrix = parameter->master.shape().size() > 1;
+    if (is_matrix && parameter->master.format().family == Family::discrete) parameter->master.compress();
   }
 }
 
@@ -150,7 +161,7 @@ std::int64_t Network::tensor_bytes() const {
 }
 
 std::int64_t Network::scratch_bytes() const {
-  std::int64_t bytes = 0;
+  std::int64_t bytes = workspace_->bytes();
   for (const Vertex& vertex : vertices_) bytes += vertex.layer->scratch_bytes();
   return bytes;
 }
@@ -168,7 +179,7 @@ BatchScore Network::forward(std::span<const std::uint8_t> targets, const Pass& p
   return loss_->forward(vertices_.back().output, targets, pass);
 }
 
-void Network::backward(std::span<const std::uint8_t> targets, const Pass& pass) {
+void Network::backward(std::span<const std::uint8_t> targets, const Pass& pass, const ParameterTaker& take) {
   loss_->backward(vertices_.back().output, targets, vertices_.back().d_output, pass);
   for (std::size_t i = vertices_.size(); i-- > 0;) {
     Vertex& vertex = vertices_[i];
@@ -176,6 +187,11 @@ void Network::backward(std::span<const std::uint8_t> targets, const Pass& pass) 
                           ? &vertices_[static_cast<std::size_t>(vertex.input)].d_output
                           : nullptr;
     vertex.layer->backward(input_of(vertex), vertex.output, vertex.d_output, d_input, pass);
+    if (!take) continue;
+    for (Parameter* parameter : vertex.layer->parameters()) {
+      take(*parameter);
+      workspace_->take_back(parameter->gradient);
+    }
   }
 }
 

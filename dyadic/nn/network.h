@@ -37,8 +37,14 @@ class Network {
   /// The forward pass without the loss; `observe` sees each layer with what it reads, before it runs.
   using LayerObserver = std::function<void(Layer& layer, const Tensor& input)>;
   void forward_layers(const Pass& pass, const LayerObserver& observe = {});
-  /// Gradients of every parameter.
-  void backward(std::span<const std::uint8_t> targets, const Pass& pass);
+  /// Gradients of every parameter. With `take`, each layer's parameters are handed over as soon as their gradients are
+  /// there, last layer first, and the memory of the gradients serves the next layer; `take` may rewrite them.
+  using ParameterTaker = std::function<void(Parameter& parameter)>;
+  void backward(std::span<const std::uint8_t> targets, const Pass& pass, const ParameterTaker& take = {});
+
+  /// Compresses the weights that are states of a discrete space (Tensor::compress). Every function here that writes
+  /// them does; call it after rewriting masters.
+  void compress_weights();
 
   /// Values per example of the largest tensor between layers.
   [[nodiscard]] std::int64_t largest_tensor() const { return largest_tensor_; }
@@ -63,11 +69,13 @@ class Network {
   void round_input(std::span<const float> values, const Pass& pass);
 
   NumberPlan plan_;
+  std::shared_ptr<WeightWorkspace> workspace_;
   std::vector<Vertex> vertices_;
   std::unique_ptr<Loss> loss_;
   Shape input_shape_;  // of one example
   bool signed_pixels_ = false;
   bool has_moments_ = false;
+  bool has_momentum_ = true;  // else discrete masters keep no update
   std::int64_t largest_tensor_ = 0;
   Tensor input_;
 };

@@ -12,9 +12,10 @@ namespace dyadic {
 
 bool is_integer_product(const Format& a, const Format& b) { return a.is_dyadic_grid() && b.is_dyadic_grid(); }
 
-IntegerOperand integer_operand(const Tensor& tensor, std::int64_t row_stride, std::int64_t depth_stride) {
+IntegerOperand integer_operand(const Tensor& tensor, const void* codes, std::int64_t row_stride,
+                               std::int64_t depth_stride) {
   const Format& format = tensor.format();
-  return {.codes = tensor.data(),
+  return {.codes = codes,
           .type = code_type(format),
           .row_stride = row_stride,
           .depth_stride = depth_stride,
@@ -23,14 +24,10 @@ IntegerOperand integer_operand(const Tensor& tensor, std::int64_t row_stride, st
           .max_magnitude = format.max_magnitude()};
 }
 
-const float* float_values(const Tensor& tensor, int scale_exponent, AlignedVector<float>& scratch) {
-  if (code_type(tensor.format()) == CodeType::f32 && scale_exponent == 0) return tensor.codes<float>().data();
+const float* float_values(const Tensor& tensor, AlignedVector<float>& scratch) {
+  if (code_type(tensor.format()) == CodeType::f32) return tensor.codes<float>().data();
   scratch.resize(static_cast<std::size_t>(tensor.size()));
   dequantize(tensor.data(), tensor.size(), tensor.format(), scratch.data());
-  if (scale_exponent != 0) {
-    const float scale = std::ldexp(1.0F, scale_exponent);
-    for (float& value : scratch) value *= scale;
-  }
   return scratch.data();
 }
 
@@ -40,7 +37,8 @@ Weights::Weights(NumberPlan& plan, int node, const WeightOptions& options)
       node_name_(options.name),
       test_scale_exponent_(std::ilogb(options.test_scale)),
       has_bias_(options.has_bias),
-      input_gradient_from_master_(options.input_gradient_from_master) {
+      input_gradient_from_master_(options.input_gradient_from_master),
+      workspace_(options.workspace != nullptr ? options.workspace : std::make_shared<WeightWorkspace>()) {
   weight.max_norm = options.max_norm;
   weight.norm_over_outputs = options.norm_over_outputs;
   weight.weight_decay = options.weight_decay;
@@ -60,14 +58,20 @@ const Tensor& Weights::copy_of(const Parameter& parameter, Tensor& scratch, cons
   RoundingPoint& point = *parameter.copy_point;
   if (parameter.master.format() == point.current) return parameter.master;  // equal formats share one tensor
   scratch.reset(parameter.master.shape(), point.current);
-  requantize(parameter.master.data(), parameter.master.format(), parameter.master.size(), point.current, scratch.data(),
-             {.stream = pass.random(point), .first_index = 0});
+  requantize(workspace_->codes(parameter.master), parameter.master.format(), parameter.master.size(), point.current,
+             scratch.data(), {.stream = pass.random(point), .first_index = 0});
   return scratch;
 }
 
 const Tensor& Weights::weight_copy(const Pass& pass) { return copy_of(weight, weight_copy_, pass); }
 
 const Tensor& Weights::bias_copy(const Pass& pass) { return copy_of(bias, bias_copy_, pass); }
+
+Tensor& Weights::begin_gradient() {
+  workspace_->lend(weight.gradient);
+  weight.gradient.reset(weight.master.shape(), weight.gradient_point->current);
+  return weight.gradient;
+}
 
 const Tensor& Weights::weight_for_input_gradient(const Pass& pass) {
   return input_gradient_from_master_ ? weight.master : weight_copy(pass);

@@ -2,10 +2,12 @@
 // see, and the bias made ready for sums.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "dyadic/kernels/epilogue.h"
 #include "dyadic/nn/layer.h"
+#include "dyadic/nn/weight_workspace.h"
 
 namespace dyadic {
 
@@ -21,6 +23,8 @@ struct WeightOptions {
   double test_scale = 1;  // a power of two
   bool has_bias = true;
   bool input_gradient_from_master = false;  // else the copy that forward() used
+  /// Of the network; null: one of its own.
+  std::shared_ptr<WeightWorkspace> workspace;
 };
 
 class Weights {
@@ -33,10 +37,15 @@ class Weights {
   std::vector<Parameter*> parameters();
   [[nodiscard]] const std::string& node_name() const { return node_name_; }
 
-  /// The weights that forward and backward products see, made anew from the masters. The reference lives until the next
-  /// call.
+  /// The weights that forward and backward products see, made anew from the masters; compressed if they are these. The
+  /// reference lives until the next call.
   const Tensor& weight_copy(const Pass& pass);
   const Tensor& bias_copy(const Pass& pass);
+  /// Codes and values of such weights for products, in memory that is shared with the network's other layers.
+  WeightWorkspace& workspace() { return *workspace_; }
+  /// The weight's gradient in its shape and format, contents unspecified. Its memory is the workspace's, so weights
+  /// that were read there are gone.
+  Tensor& begin_gradient();
   /// What dz is multiplied by.
   const Tensor& weight_for_input_gradient(const Pass& pass);
 
@@ -64,6 +73,7 @@ class Weights {
   int test_scale_exponent_;
   bool has_bias_;
   bool input_gradient_from_master_;
+  std::shared_ptr<WeightWorkspace> workspace_;
   PreparedBias prepared_bias_;
   Tensor weight_copy_, bias_copy_;
 };
@@ -71,10 +81,11 @@ class Weights {
 /// True if products of the two are summed as integers.
 bool is_integer_product(const Format& a, const Format& b);
 
-/// A tensor's codes as the product kernels take them.
-IntegerOperand integer_operand(const Tensor& tensor, std::int64_t row_stride, std::int64_t depth_stride);
+/// A tensor's codes, which lie at `codes`, as the product kernels take them.
+IntegerOperand integer_operand(const Tensor& tensor, const void* codes, std::int64_t row_stride,
+                               std::int64_t depth_stride);
 
-/// A tensor's values times 2^scale_exponent in float32: the tensor itself, or decoded into `scratch`.
-const float* float_values(const Tensor& tensor, int scale_exponent, AlignedVector<float>& scratch);
+/// A tensor's values in float32: the tensor itself, or decoded into `scratch`.
+const float* float_values(const Tensor& tensor, AlignedVector<float>& scratch);
 
 }  // namespace dyadic

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "dyadic/base/checked.h"
+#include "dyadic/base/error.h"
+#include "dyadic/formats/packing.h"
 
 namespace dyadic {
 
@@ -22,7 +24,8 @@ std::string shape_text(const Shape& shape) {
 Tensor::Tensor(Shape shape, const Format& format) : shape_(std::move(shape)) { reset(shape_, format); }
 
 void Tensor::set_format(const Format& format) {
-  if (code_bytes(code_type(format)) != code_bytes(code_type(format_))) {
+  if (code_bytes(code_type(format)) != code_bytes(code_type(format_)) ||
+      (compressed_ && format.width != format_.width)) {
     throw ShapeError("tensor: " + format_name(format_) + " cannot be rewritten in place as " + format_name(format));
   }
   format_ = format;
@@ -32,7 +35,34 @@ void Tensor::reset(const Shape& shape, const Format& format) {
   size_ = element_count(shape);
   shape_ = shape;
   format_ = format;
+  compressed_ = false;
   data_.resize(static_cast<std::size_t>(checked_multiply(size_, code_bytes(code_type(format)), "tensor")));
+}
+
+void Tensor::throw_compressed() const {
+  throw Error("tensor " + shape_text(shape_) + " of " + format_name(format_) + " is compressed");
+}
+
+void Tensor::compress() {
+  if (compressed_) return;
+  AlignedVector<std::byte> packed(static_cast<std::size_t>(packed_bytes(size_, format_.width)));
+  pack_codes(data_.data(), format_, size_, packed);
+  data_ = std::move(packed);
+  compressed_ = true;
+}
+
+void Tensor::read(std::int64_t first, std::int64_t count, void* codes) const {
+  if (count == 0) return;
+  if (compressed_) return unpack_stretch(data_, format_, first, count, codes);
+  const std::int64_t bytes = code_bytes(code_type(format_));
+  std::memcpy(codes, data_.data() + first * bytes, static_cast<std::size_t>(count * bytes));
+}
+
+void Tensor::write(std::int64_t first, std::int64_t count, const void* codes) {
+  if (count == 0) return;
+  if (compressed_) return pack_stretch(codes, format_, first, count, data_);
+  const std::int64_t bytes = code_bytes(code_type(format_));
+  std::memcpy(data_.data() + first * bytes, codes, static_cast<std::size_t>(count * bytes));
 }
 
 std::int64_t Tensor::code(std::int64_t index) const { return load_code(data(), code_type(format_), index); }

@@ -1,5 +1,6 @@
-// A Tensor is shape, Format and codes. It carries the exponent (dfx range, scale) that it was written with, in its own
-// copy of the Format, so a range that moves later changes nothing here until the tensor is rewritten. No arithmetic.
+// A Tensor is shape, Format and codes, each of its code type, or compressed to the format's width where it only waits.
+// It carries the exponent (dfx range, scale) that it was written with, in its own copy of the Format, so a range that
+// moves later changes nothing here until the tensor is rewritten. No arithmetic.
 #pragma once
 
 #include <cstdint>
@@ -32,22 +33,37 @@ class Tensor {
   [[nodiscard]] std::int64_t bytes() const { return static_cast<std::int64_t>(data_.size()); }
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
-  [[nodiscard]] const void* data() const { return data_.data(); }
-  [[nodiscard]] void* data() { return data_.data(); }
+  /// Throws Error (a defect) if the tensor is compressed.
+  [[nodiscard]] const void* data() const { return plain(); }
+  [[nodiscard]] void* data() { return const_cast<std::byte*>(plain()); }
   template <typename T>
   [[nodiscard]] std::span<T> codes() {
-    return {reinterpret_cast<T*>(data_.data()), static_cast<std::size_t>(size_)};
+    return {static_cast<T*>(data()), static_cast<std::size_t>(size_)};
   }
   template <typename T>
   [[nodiscard]] std::span<const T> codes() const {
-    return {reinterpret_cast<const T*>(data_.data()), static_cast<std::size_t>(size_)};
+    return {static_cast<const T*>(data()), static_cast<std::size_t>(size_)};
   }
+
+  /// Keeps the codes packed as files hold them (formats/packing.h): a ternary code in two bits. What needs codes in
+  /// memory asks for a stretch of them, or for all of them somewhere else.
+  void compress();
+  [[nodiscard]] bool is_compressed() const { return compressed_; }
+  [[nodiscard]] std::span<const std::byte> compressed_bytes() const { return data_; }
+  /// Codes [first, first + count) of a tensor of either kind; `first` and, when writing, first + count are multiples of
+  /// 8 or the end.
+  void read(std::int64_t first, std::int64_t count, void* codes) const;
+  void write(std::int64_t first, std::int64_t count, const void* codes);
+
+  /// Exchanges the memory of codes with `memory`, so that one buffer serves tensors that never live together. Contents
+  /// are unspecified afterwards; call reset() before use.
+  void swap_memory(AlignedVector<std::byte>& memory) { data_.swap(memory); }
 
   /// The next writer's format: a new range or another format of the same code type. Codes are kept: call it only when
   /// every code is about to be rewritten.
   void set_format(const Format& format);
 
-  /// Changes shape and format, reusing the memory; the contents are unspecified.
+  /// Changes shape and format, reusing the memory; the contents are unspecified and not compressed.
   void reset(const Shape& shape, const Format& format);
 
   /// One code, as the codec counts them. Slow: for tests, printing and the reference.
@@ -55,9 +71,16 @@ class Tensor {
   void set_code(std::int64_t index, std::int64_t code);
 
  private:
+  [[nodiscard]] const std::byte* plain() const {
+    if (compressed_) throw_compressed();
+    return data_.data();
+  }
+  [[noreturn]] void throw_compressed() const;
+
   Shape shape_;
   Format format_;
   std::int64_t size_ = 0;
+  bool compressed_ = false;
   AlignedVector<std::byte> data_;
 };
 

@@ -5,6 +5,7 @@
 #include "dyadic/base/aligned.h"
 #include "dyadic/kernels/decode.h"
 #include "dyadic/nn/network.h"
+#include "dyadic/nn/weight_workspace.h"
 #include "dyadic/train/batch_loader.h"
 #include "dyadic/train/open_run.h"
 
@@ -14,7 +15,8 @@ namespace {
 /// 1 where a value is not zero.
 std::vector<std::uint8_t> nonzero(const Tensor& tensor) {
   AlignedVector<double> values(static_cast<std::size_t>(tensor.size()));
-  decode_values(tensor.data(), tensor.format(), 0, tensor.size(), values.data());
+  WeightWorkspace workspace;
+  decode_values(workspace.codes(tensor), tensor.format(), 0, tensor.size(), values.data());
   std::vector<std::uint8_t> mask(values.size());
   std::ranges::transform(values, mask.begin(), [](double value) { return static_cast<std::uint8_t>(value != 0); });
   return mask;

@@ -134,13 +134,16 @@ void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer
   for (Parameter* parameter : trainer.network().parameters()) {
     restore_tensor(file, parameter->name + std::string(kMasterSuffix), path, parameter->master_point->current,
                    parameter->master);
-    restore_tensor(file, parameter->name + std::string(kUpdateSuffix), path, parameter->update_point->current,
-                   parameter->update);
+    if (!parameter->update.empty()) {
+      restore_tensor(file, parameter->name + std::string(kUpdateSuffix), path, parameter->update_point->current,
+                     parameter->update);
+    }
     if (!parameter->moment.empty()) {
       restore_tensor(file, parameter->name + std::string(kMomentSuffix), path, parameter->moment_point->current,
                      parameter->moment);
     }
   }
+  trainer.network().compress_weights();
   for (LayerState* state : trainer.network().states()) {
     restore_tensor(file, state->name, path, state->point->current, state->values);
   }
@@ -169,7 +172,9 @@ std::string state_checksum(Network& network) {
   Sha256 sha;
   for (const Parameter* parameter : network.parameters()) {
     add_to_checksum(sha, parameter->name + std::string(kMasterSuffix), parameter->master);
-    add_to_checksum(sha, parameter->name + std::string(kUpdateSuffix), parameter->update);
+    if (!parameter->update.empty()) {
+      add_to_checksum(sha, parameter->name + std::string(kUpdateSuffix), parameter->update);
+    }
     if (!parameter->moment.empty()) {
       add_to_checksum(sha, parameter->name + std::string(kMomentSuffix), parameter->moment);
     }
@@ -214,7 +219,9 @@ SafetensorsFile make_checkpoint(Trainer& trainer) {
   file.metadata[kStateKey] = state_checksum(trainer.network());
   for (const Parameter* parameter : trainer.network().parameters()) {
     pack_tensor(file, parameter->name + std::string(kMasterSuffix), parameter->master);
-    pack_tensor(file, parameter->name + std::string(kUpdateSuffix), parameter->update);
+    if (!parameter->update.empty()) {
+      pack_tensor(file, parameter->name + std::string(kUpdateSuffix), parameter->update);
+    }
     if (!parameter->moment.empty()) {
       pack_tensor(file, parameter->name + std::string(kMomentSuffix), parameter->moment);
     }

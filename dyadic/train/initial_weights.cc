@@ -62,6 +62,7 @@ std::optional<std::string> load_tensor(const SafetensorsFile& weights, const std
     throw NonFiniteError(path + ": " + name + ": " + std::to_string(counts.nonfinite) + " of " +
                          std::to_string(counts.elements) + " values are not finite; start from another checkpoint");
   }
+  to.reset(to.shape(), to.format());
   requantize(stored.data(), stored.format(), stored.size(), to.format(), to.data(), {.stream = random});
   if (to.format().family != Family::discrete || stored.format() == to.format()) return std::nullopt;
   return projection_text(name, stored, to);
@@ -81,6 +82,7 @@ std::vector<std::string> load_initial_weights(const SafetensorsFile& weights, co
   for (LayerState* state : network.states()) {
     load_tensor(weights, path, state->name, {seed, 0, state->point->stream()}, state->values);
   }
+  network.compress_weights();
   return losses;
 }
 

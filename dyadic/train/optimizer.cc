@@ -72,6 +72,19 @@ UpdateCounts update_rounded_sgd(Parameter& parameter, const OptimizerStep& step)
 using WantedChanges = void (*)(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n,
                                double* gradient, UpdateCounts& counts);
 
+/// Without a momentum to keep: the change is rounded as the momentum would be.
+void want_by_gradient(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n,
+                      double* gradient, UpdateCounts& counts) {
+  const Format& to = parameter.update_point->current;
+  const double rate = step.learning_rate * parameter.learning_rate_scale;
+  for (std::int64_t i = 0; i < n; ++i) gradient[i] = -(rate * gradient[i]);
+  AlignedVector<std::byte> codes(static_cast<std::size_t>(n * code_bytes(code_type(to))));
+  const RoundingRandom random = {{step.seed, step.step, parameter.update_point->stream()},
+                                 static_cast<std::uint64_t>(first)};
+  counts.update += quantize(gradient, n, to, codes.data(), random);
+  decode_values(codes.data(), to, 0, n, gradient);
+}
+
 void want_by_momentum(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n,
                       double* gradient, UpdateCounts& counts) {
   const auto size = static_cast<std::size_t>(n);

@@ -101,14 +101,13 @@ std::vector<std::string> Trainer::step() {
   const Pass pass = {.plan = &plan, .seed = recipe_.seed, .step = progress_.step, .training = true};
   load_batch(pass);
   const BatchScore score = network_.forward(targets_, pass);
-  network_.backward(targets_, pass);
   const OptimizerStep step = {.spec = recipe_.train,
                               .learning_rate = learning_rate(),
                               .momentum = momentum(),
                               .seed = recipe_.seed,
                               .step = progress_.step,
                               .moments_step = moments_step()};
-  for (Parameter* parameter : network_.parameters()) update_parameter(*parameter, step, plan);
+  network_.backward(targets_, pass, [&](Parameter& parameter) { update_parameter(parameter, step, plan); });
   progress_.loss_sum += score.loss;
   progress_.errors += score.errors;
   progress_.examples += recipe_.train.batch;
