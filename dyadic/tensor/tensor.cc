@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dyadic/base/checked.h"
+#include "dyadic/formats/block.h"
 
 namespace dyadic {
 
@@ -22,7 +23,8 @@ std::string shape_text(const Shape& shape) {
 Tensor::Tensor(Shape shape, const Format& format) : shape_(std::move(shape)) { reset(shape_, format); }
 
 void Tensor::set_format(const Format& format) {
-  if (code_bytes(code_type(format)) != code_bytes(code_type(format_))) {
+  const bool same_bytes = code_bytes(code_type(format)) == code_bytes(code_type(format_));
+  if (!same_bytes || format.block_size != format_.block_size) {
     throw ShapeError("tensor: " + format_name(format_) + " cannot be rewritten in place as " + format_name(format));
   }
   format_ = format;
@@ -33,6 +35,7 @@ void Tensor::reset(const Shape& shape, const Format& format) {
   shape_ = shape;
   format_ = format;
   data_.resize(static_cast<std::size_t>(checked_multiply(size_, code_bytes(code_type(format)), "tensor")));
+  exponents_.assign(static_cast<std::size_t>(block_count(format, size_)), std::int8_t{kLeastBlockExponent});
 }
 
 std::int64_t Tensor::code(std::int64_t index) const { return load_code(data(), code_type(format_), index); }

@@ -10,13 +10,14 @@
 #include "dyadic/kernels/adam.h"
 #include "dyadic/kernels/column_norm.h"
 #include "dyadic/kernels/decode.h"
+#include "dyadic/kernels/elements.h"
 #include "dyadic/kernels/state_transition.h"
 #include "dyadic/kernels/update.h"
 
 namespace dyadic {
 namespace {
 
-/// Elements at a time: the float64 of a piece stays in the nearest cache.
+/// Elements at a time: the float64 of a piece stays in the nearest cache. A multiple of every block size.
 constexpr std::int64_t kPiece = 2048;
 
 struct UpdateCounts {
@@ -32,7 +33,7 @@ struct UpdateCounts {
   }
 };
 
-/// sgd on a master that is rounded: the fused kernels.
+/// sgd on a master that is rounded, with a momentum without blocks: the fused kernels.
 UpdateCounts update_rounded_sgd(Parameter& parameter, const OptimizerStep& step) {
   Tensor& master = parameter.master;
   const bool is_matrix = master.shape().size() > 1;
@@ -79,13 +80,11 @@ void want_by_momentum(Parameter& parameter, const OptimizerStep& step, std::int6
   const Format& to = parameter.update_point->current;
   const double rate = step.learning_rate * parameter.learning_rate_scale;
   AlignedVector<double> values(size);
-  decode_values(update.data(), update.format(), first, n, values.data());
+  read_elements(update, first, n, values.data());
   for (std::size_t i = 0; i < size; ++i) values[i] = step.momentum * values[i] - rate * gradient[i];
-  auto* codes = static_cast<std::byte*>(update.data());
-  const RoundingRandom random = {{step.seed, step.step, parameter.update_point->stream()},
-                                 static_cast<std::uint64_t>(first)};
-  counts.update += quantize(values.data(), n, to, codes + first * code_bytes(code_type(to)), random);
-  decode_values(codes, to, first, n, gradient);
+  const RandomStream random = {step.seed, step.step, parameter.update_point->stream()};
+  counts.update += write_elements(values.data(), first, n, to, random, update);
+  reread_elements(update, to, first, n, gradient);
 }
 
 void want_by_adam(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n, double* gradient,
@@ -96,11 +95,9 @@ void want_by_adam(Parameter& parameter, const OptimizerStep& step, std::int64_t 
                            .beta2 = spec.beta2,
                            .epsilon = spec.epsilon,
                            .rate = adam_rate(rate, spec.beta1, spec.beta2, step.moments_step),
-                           .first = parameter.update.data(),
-                           .first_from = parameter.update.format(),
+                           .first = &parameter.update,
                            .first_to = parameter.update_point->current,
-                           .second = parameter.moment.data(),
-                           .second_from = parameter.moment.format(),
+                           .second = &parameter.moment,
                            .second_to = parameter.moment_point->current,
                            .first_random = {step.seed, step.step, parameter.update_point->stream()},
                            .second_random = {step.seed, step.step, parameter.moment_point->stream()}};
@@ -166,8 +163,8 @@ UpdateCounts update_in_pieces(Parameter& parameter, const OptimizerStep& step, W
 
 UpdateCounts update_tensors(Parameter& parameter, const OptimizerStep& step) {
   if (step.spec.optimizer == "adam") return update_in_pieces(parameter, step, want_by_adam);
-  const bool discrete = parameter.master.format().family == Family::discrete;
-  return discrete ? update_in_pieces(parameter, step, want_by_momentum) : update_rounded_sgd(parameter, step);
+  const bool in_pieces = parameter.master.format().family == Family::discrete || parameter.update.format().has_blocks();
+  return in_pieces ? update_in_pieces(parameter, step, want_by_momentum) : update_rounded_sgd(parameter, step);
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 #include <cstdio>
 
 #include "dyadic/base/error.h"
-#include "dyadic/kernels/quantize.h"
+#include "dyadic/formats/block.h"
+#include "dyadic/kernels/elements.h"
 #include "dyadic/train/initial_weights.h"
 #include "dyadic/train/optimizer.h"
 
@@ -84,8 +85,7 @@ void Trainer::enter_stage() {
     if (written == format) return;
     Tensor old = std::move(tensor);
     tensor = Tensor(old.shape(), format);
-    const RandomStream random = {recipe_.seed, progress_.step, point.stream()};
-    requantize(old.data(), old.format(), old.size(), format, tensor.data(), {.stream = random, .first_index = 0});
+    requantize(old, {recipe_.seed, progress_.step, point.stream()}, tensor);
   };
   for (Parameter* parameter : network_.parameters()) {
     rewrite(parameter->master, *parameter->master_point);
@@ -227,7 +227,8 @@ double Trainer::state_bytes_per_parameter() {
   for (const Parameter* parameter : network_.parameters()) {
     // After range initialisation the tensors take their recipe's formats: those are what is stated.
     for (const RoundingPoint* point : kept_points(*parameter)) {
-      bytes += parameter->master.size() * code_bytes(code_type(point->target));
+      const std::int64_t size = parameter->master.size();
+      bytes += size * code_bytes(code_type(point->target)) + block_count(point->target, size);
     }
   }
   return static_cast<double>(bytes) / static_cast<double>(network_.parameter_count());
@@ -236,7 +237,10 @@ double Trainer::state_bytes_per_parameter() {
 double Trainer::packed_bits_per_parameter() {
   std::int64_t bits = 0;
   for (const Parameter* parameter : network_.parameters()) {
-    for (const RoundingPoint* point : kept_points(*parameter)) bits += parameter->master.size() * point->target.width;
+    const std::int64_t size = parameter->master.size();
+    for (const RoundingPoint* point : kept_points(*parameter)) {
+      bits += size * point->target.width + 8 * block_count(point->target, size);
+    }
   }
   return static_cast<double>(bits) / static_cast<double>(network_.parameter_count());
 }
