@@ -20,7 +20,7 @@
 namespace dyadic {
 namespace {
 
-constexpr RandomStream kStream = {.seed = 9, .step = 4, .stream = 0x30901};
+constexpr RandomStream kBlocksStream = {.seed = 9, .step = 4, .stream = 0x30901};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
@@ -83,7 +83,7 @@ Rounded reference(const std::vector<double>& values, int width, std::size_t size
         code = most + 1;
       } else {
         const long double steps = std::ldexp(std::fabs(static_cast<long double>(values[i])), width - 2 - exponent);
-        const std::uint32_t word = bits == 0 ? 0 : random_bits(kStream, first_index + i, bits);
+        const std::uint32_t word = bits == 0 ? 0 : random_bits(kBlocksStream, first_index + i, bits);
         code = steps > 1e6L ? most + 1 : reference_magnitude(rounding, steps, negative, word);
       }
       result.counts.overflowed += code > most ? 1 : 0;
@@ -104,7 +104,7 @@ Rounded rounded(const std::vector<double>& values, const Format& format, std::ui
   Tensor tensor({std::ssize(values)}, format);
   Rounded result;
   result.counts = quantize_blocks(values.data(), tensor.size(), format, tensor.data(), tensor.exponents().data(),
-                                  {.stream = kStream, .first_index = first_index});
+                                  {.stream = kBlocksStream, .first_index = first_index});
   for (std::int64_t i = 0; i < tensor.size(); ++i) result.codes.push_back(tensor.code(i));
   result.exponents.assign(tensor.exponents().begin(), tensor.exponents().end());
   return result;
@@ -213,7 +213,7 @@ TEST(Blocks, RandomWordsMoveExactlyTheirShare) {
       const Rounded got = rounded(values, format, first);
       ASSERT_EQ(got.exponents[0], 6);
       for (std::size_t i = 1; i < 256; ++i) {
-        const std::uint32_t word = random_bits(kStream, first + i, 8);
+        const std::uint32_t word = random_bits(kBlocksStream, first + i, 8);
         ++seen[word];
         ASSERT_EQ(std::abs(got.codes[i]), 5 + (word + t >= 256 ? 1 : 0)) << fraction << " word " << word;
         ASSERT_EQ(got.codes[i] < 0, i % 2 == 1);

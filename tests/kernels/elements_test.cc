@@ -13,7 +13,7 @@
 namespace dyadic {
 namespace {
 
-constexpr RandomStream kStream = {.seed = 3, .step = 1, .stream = 77};
+constexpr RandomStream kElementsStream = {.seed = 3, .step = 1, .stream = 77};
 
 std::vector<double> some_values(std::int64_t n) {
   std::vector<double> values;
@@ -42,11 +42,11 @@ TEST(Elements, PiecesOfATensorGiveTheBitsOfTheWhole) {
     const std::int64_t n = 5000;
     const std::vector<double> values = some_values(n);
     Tensor whole({n}, format), pieces({n}, format);
-    const RoundingCounts expected = write_elements(values.data(), 0, n, format, kStream, whole);
+    const RoundingCounts expected = write_elements(values.data(), 0, n, format, kElementsStream, whole);
     RoundingCounts counts;
     for (const std::int64_t first : {0, 2048, 4096}) {
       const std::int64_t length = std::min<std::int64_t>(2048, n - first);
-      counts += write_elements(values.data() + first, first, length, format, kStream, pieces);
+      counts += write_elements(values.data() + first, first, length, format, kElementsStream, pieces);
     }
     EXPECT_EQ(counts, expected) << name;
     EXPECT_EQ(codes_and_exponents(pieces), codes_and_exponents(whole)) << name;
@@ -61,7 +61,7 @@ TEST(Elements, BlocksAreReadAndWrittenWhole) {
   Tensor tensor({100}, parse_format("bfp8b32"));
   std::vector<double> values(100, 1.0);
   const auto write = [&](std::int64_t first, std::int64_t n) {
-    write_elements(values.data(), first, n, tensor.format(), kStream, tensor);
+    write_elements(values.data(), first, n, tensor.format(), kElementsStream, tensor);
   };
   EXPECT_NO_THROW(write(32, 64));
   EXPECT_NO_THROW(write(96, 4));
@@ -75,18 +75,18 @@ TEST(Elements, RequantizeTakesTensorsWithAndWithoutBlocks) {
   const std::int64_t n = 4100;
   const std::vector<double> values = some_values(n);
   Tensor floats({n}, parse_format("float32")), blocks({n}, parse_format("bfp8b32:sat:sr"));
-  write_elements(values.data(), 0, n, floats.format(), kStream, floats);
-  requantize(floats, kStream, blocks);
+  write_elements(values.data(), 0, n, floats.format(), kElementsStream, floats);
+  requantize(floats, kElementsStream, blocks);
   const std::vector<double> stored = all_of(floats);
   Tensor expected({n}, blocks.format());
-  write_elements(stored.data(), 0, n, expected.format(), kStream, expected);
+  write_elements(stored.data(), 0, n, expected.format(), kElementsStream, expected);
   EXPECT_EQ(codes_and_exponents(blocks), codes_and_exponents(expected));
 
   Tensor back({n}, parse_format("float32"));
-  requantize(blocks, kStream, back);  // every value of a block is a float32 number
+  requantize(blocks, kElementsStream, back);  // every value of a block is a float32 number
   EXPECT_EQ(all_of(back), all_of(blocks));
   Tensor wider({n}, parse_format("bfp16b64"));
-  requantize(blocks, kStream, wider);
+  requantize(blocks, kElementsStream, wider);
   const std::vector<double> narrow = all_of(blocks), wide = all_of(wider);
   // |x| < 2^-3: steps of at most 2^-17.
   for (std::size_t i = 0; i < wide.size(); ++i) ASSERT_NEAR(wide[i], narrow[i], 0x1p-18) << i;
