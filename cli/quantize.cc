@@ -6,18 +6,18 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "cli/command.h"
 #include "cli/json_line.h"
-#include "dyadic/base/aligned.h"
 #include "dyadic/base/error.h"
+#include "dyadic/formats/block.h"
 #include "dyadic/formats/codec.h"
 #include "dyadic/formats/format.h"
 #include "dyadic/io/npy.h"
+#include "dyadic/kernels/elements.h"
 #include "dyadic/tensor/tensor.h"
 
 namespace dyadic::cli {
@@ -45,6 +45,12 @@ Format wanted_format(const Arguments& arguments) {
     throw UsageError(
         fmt::format("quantize: format '{}' has no range; add --range R or write {}@R", arguments.format, format.name));
   }
+  if (format.has_blocks() && arguments.codes) {
+    throw UsageError(
+        fmt::format("quantize: a code of '{}' means nothing without the exponent of its block; leave out "
+                    "--codes",
+                    format.name));
+  }
   return format;
 }
 
@@ -66,16 +72,25 @@ std::string first_place(const Shape& shape, const std::function<bool(std::int64_
 }
 
 template <typename T>
-RoundingCounts quantize_values(const std::vector<T>& values, const NpyArray& array, const Format& format,
-                               const RoundingRandom& random, const Arguments& arguments,
-                               AlignedVector<std::byte>& codes) {
+RoundingCounts round_into(const std::vector<T>& values, const RoundingRandom& random, Tensor& rounded) {
+  const Format& format = rounded.format();
+  if (!format.has_blocks()) return quantize(values.data(), rounded.size(), format, rounded.data(), random);
+  const std::vector<double> wide(values.begin(), values.end());
+  return write_elements(wide.data(), 0, rounded.size(), format, random.stream, rounded);
+}
+
+template <typename T>
+RoundingCounts quantize_values(const std::vector<T>& values, const NpyArray& array, const RoundingRandom& random,
+                               const Arguments& arguments, Tensor& rounded) {
+  const Format& format = rounded.format();
   const std::string& path = arguments.positionals[0];
   const auto value = [&](std::int64_t i) { return static_cast<double>(values[static_cast<std::size_t>(i)]); };
   RoundingCounts counts;
   try {
-    counts = quantize(values.data(), static_cast<std::int64_t>(values.size()), format, codes.data(), random);
+    counts = round_into(values, random, rounded);
   } catch (const NonFiniteError&) {  // Overflow::error, which knows neither file nor place
-    Format saturating = format;
+    // Only blocks of the largest exponent overflow.
+    Format saturating = format.has_blocks() ? block_grid(format, kLargestBlockExponent) : format;
     saturating.overflow = Overflow::sat;
     const int bits = random_bits_per_element(format.rounding);
     const auto overflows = [&](std::int64_t i) {
@@ -95,30 +110,33 @@ RoundingCounts quantize_values(const std::vector<T>& values, const NpyArray& arr
 }
 
 template <typename T>
-void write_codes(const std::string& path, const Shape& shape, const AlignedVector<std::byte>& codes) {
-  write_npy<T>(path, shape, std::span(reinterpret_cast<const T*>(codes.data()), codes.size() / sizeof(T)));
+void write_codes(const std::string& path, const Tensor& rounded) {
+  write_npy<T>(path, rounded.shape(), rounded.codes<T>());
 }
 
-void write_output(const Arguments& arguments, const Shape& shape, const Format& format, std::size_t n,
-                  const AlignedVector<std::byte>& codes) {
+void write_output(const Arguments& arguments, const Tensor& rounded) {
   const std::string& path = arguments.positionals[1];
+  const Format& format = rounded.format();
   const CodeType type = code_type(format);
+  const auto n = static_cast<std::size_t>(rounded.size());
   if (arguments.codes) {
     // In the order of CodeType; a float32's code is its bit pattern.
     constexpr decltype(&write_codes<std::int8_t>) kWriters[] = {
         write_codes<std::int8_t>,  write_codes<std::uint8_t>,  write_codes<std::int16_t>, write_codes<std::uint16_t>,
         write_codes<std::int32_t>, write_codes<std::uint32_t>, write_codes<std::uint32_t>};
-    kWriters[static_cast<std::size_t>(type)](path, shape, codes);
+    kWriters[static_cast<std::size_t>(type)](path, rounded);
+  } else if (format.has_blocks()) {
+    std::vector<double> values(n);
+    read_elements(rounded, 0, rounded.size(), values.data());
+    write_npy<float>(path, rounded.shape(), std::vector<float>(values.begin(), values.end()));
   } else if (needs_float64(format)) {
     std::vector<double> values(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      values[i] = decode(format, load_code(codes.data(), type, static_cast<std::int64_t>(i)));
-    }
-    write_npy<double>(path, shape, values);
+    for (std::size_t i = 0; i < n; ++i) values[i] = decode(format, rounded.code(static_cast<std::int64_t>(i)));
+    write_npy<double>(path, rounded.shape(), values);
   } else {
     std::vector<float> values(n);
-    dequantize(codes.data(), static_cast<std::int64_t>(n), format, values.data());
-    write_npy<float>(path, shape, values);
+    dequantize(rounded.data(), rounded.size(), format, values.data());
+    write_npy<float>(path, rounded.shape(), values);
   }
 }
 
@@ -144,12 +162,10 @@ ExitCode run_quantize(const Arguments& arguments) {
   const RoundingRandom random{.stream = {.seed = static_cast<std::uint64_t>(seed.value_or(0))}};
 
   const NpyArray array = read_npy(arguments.positionals[0]);
-  const auto n = static_cast<std::size_t>(element_count(array.shape));
-  AlignedVector<std::byte> codes(n * static_cast<std::size_t>(code_bytes(code_type(format))));
-  const RoundingCounts counts =
-      std::visit([&](const auto& values) { return quantize_values(values, array, format, random, arguments, codes); },
-                 array.values);
-  write_output(arguments, array.shape, format, n, codes);
+  Tensor rounded(array.shape, format);
+  const RoundingCounts counts = std::visit(
+      [&](const auto& values) { return quantize_values(values, array, random, arguments, rounded); }, array.values);
+  write_output(arguments, rounded);
   print_counts(arguments, format, counts);
   return ExitCode::done;
 }

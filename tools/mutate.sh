@@ -132,7 +132,16 @@ dyadic/kernels/state_transition.cc ;; s/word < limit ? 1/word > limit ? 1/ ;; ke
 dyadic/kernels/state_transition.cc ;; s/state + moves : state - moves/state + moves : state + moves/ ;; kernels ;; StateTransition.*
 dyadic/kernels/state_transition.cc ;; s/static_cast<std::uint64_t>(first + i), 32/static_cast<std::uint64_t>(i), 32/ ;; kernels ;; StateTransition.*
 dyadic/kernels/adam.cc ;; s/(1 - job.beta2) \* (g \* g)/(1 - job.beta2) * g/ ;; kernels ;; Adam.*
-dyadic/kernels/adam.cc ;; s/decode_values(codes, format, begin, n, next.data());// ;; kernels ;; Adam.*
+dyadic/kernels/adam.cc ;; s/reread_elements(tensor, format, begin, std::ssize(next), next.data());// ;; kernels ;; Adam.*
+dyadic/kernels/adam.cc ;; s/std::max(moments\[i\], step)/moments[i]/ ;; kernels ;; Adam.*
+dyadic/formats/block.cc ;; s/fraction > 1 - /fraction >= 1 - / ;; formats ;; BlockFormat.*
+dyadic/formats/block.cc ;; s/elements % format.block_size != 0 ? 1 : 0/0/ ;; formats ;; BlockFormat.*
+dyadic/formats/format.h ;; s/family == Family::block ||/false ||/ ;; kernels ;; Blocks.*
+dyadic/kernels/blocks.cc ;; s/fabs(scaled) < kLeast \&\& values/fabs(scaled) < 0 \&\& values/ ;; kernels ;; Blocks.*
+dyadic/kernels/blocks.cc ;; s/random.from(first));/random);/ ;; kernels ;; Blocks.*
+dyadic/kernels/blocks.cc ;; s/exponents + first \/ format.block_size;/exponents;/ ;; kernels ;; Blocks.*
+dyadic/kernels/elements.cc ;; s/.first_index = static_cast<std::uint64_t>(first)}/.first_index = 0}/ ;; kernels ;; Elements.*
+dyadic/io/stored_tensor.cc ;; s/stored->shape != expected ||/false ||/ ;; io ;; StoredTensor.*
 dyadic/train/analysis.cc ;; s/o \/ shape.group_outputs() \* depth/0 * depth/ ;; train ;; Analysis.*
 dyadic/nn/squared_hinge.cc ;; s/-2.0 \* target/-1.0 * target/ ;; nn ;; DiscreteNetwork.*
 dyadic/nn/batch_norm.cc ;; s/  if (!pass.training) {/  if (false) {/ ;; nn ;; DiscreteNetwork.*

@@ -242,6 +242,13 @@ void check_layer_formats(const Recipe& recipe, const FormatPlan& plan, const Rec
     if (recipe.train.optimizer == "adam" && node->max_column_norm > 0) {
       throw UsageError(where + ": the norm step belongs to sgd; leave out the largest norm, or the optimizer adam");
     }
+    const Format& update = plan.at(node->name, Role::weight_update);
+    if (update.has_blocks() && node->max_column_norm > 0) {
+      throw UsageError(
+          fmt::format("{}: the norm step takes no momentum in blocks ({}); leave out the largest norm, or "
+                      "give weight_update another format",
+                      where, format_name(update)));
+    }
   }
 }
 
@@ -260,6 +267,11 @@ void check_formats(const Recipe& recipe, const RecipeOrigins& origins) {
       }
       if (format.family == Family::exact && role != Role::preactivation) {
         throw UsageError(where + "exact, but only sums, which are preactivations, can be; name a format that rounds");
+      }
+      if (format.has_blocks() && !is_optimizer_state(role)) {
+        throw UsageError(where + format.name +
+                         ", but blocks are for the optimiser's own state, the roles *_update and *_moment; name "
+                         "another format");
       }
       constexpr std::int64_t kMostIntervals = 256;  // z8
       if (format.family == Family::discrete && format.max_code > kMostIntervals &&

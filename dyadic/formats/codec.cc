@@ -106,10 +106,6 @@ bool rounds_away(const Format& format, const Steps& steps, bool negative, bool o
   throw NonFiniteError("a value overflows " + format_name(format) + " (overflow policy 'error')");
 }
 
-[[noreturn]] void throw_no_codes() {
-  throw UsageError("format 'exact' has no codes: it marks a place where nothing is rounded");
-}
-
 /// Directed modes and round-to-odd never carry a finite number to an infinity on the wrong side (IEEE 754 section 7.4).
 bool stays_finite(Rounding rounding, bool negative) {
   return rounding == Rounding::rtz || rounding == Rounding::ro || (rounding == Rounding::rd && !negative) ||
@@ -135,6 +131,17 @@ Encoded overflow_floating(const Format& format, bool negative, bool was_infinite
     default: result.code = with_sign(format, largest, negative); break;
   }
   return result;
+}
+
+/// A format whose numbers take a code each, and nothing else.
+void check_has_codes(const Format& format) {
+  if (format.family == Family::exact) {
+    throw UsageError("format 'exact' has no codes: it marks a place where nothing is rounded");
+  }
+  if (format.has_blocks()) {
+    throw UsageError("format '" + format.name +
+                     "': a code has a value in its block only; block formats are for the roles *_update and *_moment");
+  }
 }
 
 /// 2^k only: no zero, no sign. Positive numbers below the least value round to it; zero and negative numbers overflow.
@@ -296,7 +303,7 @@ ExactNumber exact_sum(std::int64_t a, int a_exponent, std::int64_t b, int b_expo
 }
 
 Encoded encode(const Format& format, const ExactNumber& number, std::uint32_t random_bits) {
-  if (format.family == Family::exact) throw_no_codes();
+  check_has_codes(format);
   if (number.kind == ExactNumber::Kind::nan) {
     if (format.has_nan()) return {.code = nan_code(format)};
     return {.code = format.is_grid()
@@ -335,7 +342,7 @@ std::int64_t clamp_code(const Format& format) {
 }
 
 double decode(const Format& format, std::int64_t code) {
-  if (format.family == Family::exact) throw_no_codes();
+  check_has_codes(format);
   if (format.is_grid()) {
     const auto steps = static_cast<double>(format.code_multiplier * code - format.code_offset);
     const double value = std::ldexp(steps * format.scale, format.step_exponent);

@@ -34,7 +34,8 @@ struct Encoded {
 };
 
 /// Rounds once. `random_bits` are the low random_bits_per_element(rounding) bits. Throws NonFiniteError under
-/// Overflow::error. Deterministic. Source: docs/formats.md.
+/// Overflow::error, UsageError for `exact` and block formats (block_grid() makes one of a block). Deterministic.
+/// Source: docs/formats.md.
 Encoded encode(const Format& format, const ExactNumber& number, std::uint32_t random_bits = 0);
 Encoded encode(const Format& format, double value, std::uint32_t random_bits = 0);
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "dyadic/formats/block.h"
 #include "dyadic/formats/codec.h"
 #include "dyadic/formats/table.h"
 
@@ -55,6 +56,7 @@ std::string layout_text(const Format& format) {
                          format.step_exponent);
     }
     case Family::dynamic_fixed: return fmt::format("s{} * 2^(R-{})", bits('i', format.width - 1), format.width - 1);
+    case Family::block: return fmt::format("s{} * 2^(E-{})", bits('i', format.width - 1), format.width - 2);
     case Family::affine:
       return fmt::format("({}{} - zero point) * scale", sign, bits('i', format.width - (format.is_signed ? 1 : 0)));
     default: return bits('i', format.width) + " (index of a state)";
@@ -69,6 +71,7 @@ std::string layout_key(const Format& format) {
     case Family::fixed:
       return format.is_signed ? "two's complement: s sign, i integer, f fraction" : "i integer, f fraction";
     case Family::dynamic_fixed: return "two's complement: s sign, i integer; R is the range";
+    case Family::block: return "two's complement: s sign, i integer; E is the block's exponent, -128..127";
     case Family::affine: return format.is_signed ? "two's complement: s sign, i integer" : "i integer";
     default: return "i index from the lowest state";
   }
@@ -80,6 +83,7 @@ std::string rules_text(const Format& format) {
       if (!format.is_signed) return "unsigned";
       return format.min_code == -format.max_code ? "symmetric, no -0" : "two's complement, no -0";
     case Family::dynamic_fixed: return "symmetric, no -0; limits and step scale with 2^R";
+    case Family::block: return "symmetric, no -0; E is the least that its block's largest number does not saturate";
     case Family::affine: return fmt::format("zero point {}", format.code_offset);
     case Family::discrete: return "ties to the even index";
     default: break;
@@ -92,6 +96,9 @@ std::string rules_text(const Format& format) {
     default: return "every code is finite, -0";
   }
 }
+
+/// Whose codes have the values that are printed: the format, or its block at exponent 0.
+Format printed_codes(const Format& format) { return format.has_blocks() ? block_grid(format, 0) : format; }
 
 /// The value of every code, eight or sixteen to a line.
 std::string code_grid(const Format& format) {
@@ -174,6 +181,7 @@ Json facts(const Format& format) {
     object["min_code"] = format.min_code;
     object["max_code"] = format.max_code;
     object["zero_point"] = format.code_multiplier == 1 ? Json(format.code_offset) : Json(nullptr);
+    if (format.has_blocks()) object["block_size"] = format.block_size;
   }
   if (format.family == Family::dynamic_fixed || format.has_range()) {
     object["range"] = format.has_range() ? Json(format.range) : Json(nullptr);
@@ -188,10 +196,26 @@ Json facts(const Format& format) {
   return object;
 }
 
+FormatLimits block_limits(const Format& format) {
+  const Format large = block_grid(format, kLargestBlockExponent);
+  const Format small = block_grid(format, kLeastBlockExponent);
+  FormatLimits limits;
+  limits.code_count = code_count(format);
+  limits.lowest = decode(large, large.min_code);
+  limits.largest = decode(large, large.max_code);
+  limits.smallest = std::ldexp(1.0, small.step_exponent);
+  limits.step = std::ldexp(1.0, block_grid(format, 0).step_exponent);
+  // Each exponent adds the codes whose doubles the one below does not have.
+  const std::int64_t added = 2 * (format.max_code - format.max_code / 2);
+  limits.value_count = limits.code_count + (kLargestBlockExponent - kLeastBlockExponent) * added;
+  return limits;
+}
+
 }  // namespace
 
 std::string_view family_name(Family family) {
-  constexpr std::array<std::string_view, 6> kNames = {"float", "fixed", "dynamic fixed", "affine", "discrete", "exact"};
+  constexpr std::array<std::string_view, 7> kNames = {"float",    "fixed", "dynamic fixed", "affine",
+                                                      "discrete", "exact", "block"};
   return kNames[static_cast<std::size_t>(family)];
 }
 
@@ -207,6 +231,7 @@ std::string specials_text(const Format& format) {
 
 FormatLimits format_limits(const Format& format) {
   FormatLimits limits;
+  if (format.has_blocks()) return block_limits(format);
   limits.code_count = code_count(format);
   if (format.is_grid()) {
     limits.lowest = decode(format, format.min_code);
@@ -272,18 +297,25 @@ std::string describe_format(const Format& format) {
   const bool no_range = format.family == Family::dynamic_fixed && !format.has_range();
   if (no_range) add("range", "not set: the limits below are those of R = 0 and scale with 2^R");
   if (format.has_range()) add("range", std::to_string(format.range) + (floats ? " (values are clamped to +-2^R)" : ""));
+  if (format.has_blocks()) {
+    add("block", fmt::format("{} elements share an exponent of 8 bits: {} bits an element", format.block_size,
+                             number_text(format.width + 8.0 / format.block_size)));
+  }
   add("lowest", number_text(limits.lowest));
   add("largest", number_text(limits.largest));
   if (floats) add("smallest normal", number_text(limits.smallest_normal));
   if (floats && format.mantissa_bits > 0) add("smallest subnormal", number_text(limits.smallest));
-  add(floats ? "epsilon" : "step", number_text(limits.step));
+  add(floats ? "epsilon" : "step", number_text(limits.step) + (format.has_blocks() ? " * 2^E" : ""));
   add("codes", fmt::format("{} ({} finite values)", limits.code_count, limits.value_count));
   add("rules", rules_text(format));
   add("overflow", std::string(overflow_name(format.overflow)));
   add("rounding", std::string(rounding_name(format.rounding)));
   add("in memory", std::string(code_type_name(code_type(format))));
   std::string text = aligned(rows);
-  if (format.width <= 8) text += "values by code\n" + code_grid(format);
+  if (format.width <= 8) {
+    text += std::string("values by code") + (format.has_blocks() ? " at E = 0" : "") + "\n";
+    text += code_grid(printed_codes(format));
+  }
   return text;
 }
 
@@ -306,7 +338,7 @@ std::string describe_format_json(const Format& format) {
   if (format.family != Family::exact && format.width <= 8) {
     const std::int64_t first = format.is_grid() ? format.min_code : 0;
     for (std::int64_t code = first; code < first + code_count(format); ++code) {
-      json["values_by_code"].push_back({{"code", code}, {"value", json_number(decode(format, code))}});
+      json["values_by_code"].push_back({{"code", code}, {"value", json_number(decode(printed_codes(format), code))}});
     }
   }
   return json.dump(2) + "\n";

@@ -10,7 +10,8 @@
 
 namespace dyadic {
 
-/// Numbers that people ask a format for. A dynamic fixed format without a range is described at range 0.
+/// Numbers that people ask a format for. A dynamic fixed format without a range is described at range 0; of a block
+/// format the limits are those of all exponents and the step is that of exponent 0.
 struct FormatLimits {
   double lowest = 0;             // most negative finite value
   double largest = 0;            // largest finite value

@@ -5,8 +5,9 @@
 //   grid       code = integer in [min_code, max_code];
 //              value = (code_multiplier * code - code_offset) * scale * 2^step_exponent
 //
-// fixed, dynamic fixed, affine and discrete formats are grids. Block and codebook families will be a third and a fourth
-// encoding beside these. Specification: docs/formats.md.
+// fixed, dynamic fixed, affine and discrete formats are grids. So are the codes of a block format, but their step is
+// that of their block, whose exponent a Tensor keeps beside them (block.h); what takes one code at a time refuses such
+// a format. Codebooks will be a third encoding. Specification: docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@
 
 namespace dyadic {
 
-enum class Family : std::uint8_t { floating, fixed, dynamic_fixed, affine, discrete, exact };
+enum class Family : std::uint8_t { floating, fixed, dynamic_fixed, affine, discrete, exact, block };
 
 /// What happens to a value beyond the largest after rounding. Infinities are treated like finite overflow.
 enum class Overflow : std::uint8_t { sat, inf, nan, wrap, error };
@@ -63,6 +64,10 @@ struct Format {
   std::int64_t code_multiplier = 1;  // 2 for binary only
   std::int64_t code_offset = 0;      // zero point of affine formats, middle index of discrete ones
 
+  // block: so many consecutive elements of a tensor share an exponent. 0 in every other family, and in the grid of one
+  // block (block_grid() in block.h).
+  int block_size = 0;
+
   // Moving limits. dfx: the range R, step 2^(R-W+1). floating: values are clamped to +-2^range and counted against it,
   // which is how range initialisation runs (docs/numerics.md). kNoRange: not set.
   static constexpr int kNoRange = std::numeric_limits<int>::min();
@@ -71,15 +76,16 @@ struct Format {
   bool operator==(const Format&) const = default;
 
   [[nodiscard]] bool is_grid() const { return family != Family::floating && family != Family::exact; }
+  [[nodiscard]] bool has_blocks() const { return block_size != 0; }
   [[nodiscard]] bool has_range() const { return range != kNoRange; }
   [[nodiscard]] bool has_infinity() const { return family == Family::floating && specials == Specials::ieee; }
   [[nodiscard]] bool has_nan() const { return family == Family::floating && specials != Specials::none; }
   /// Codes are exact integers times a power of two, so that products of two such formats are summed as integers.
-  [[nodiscard]] bool is_dyadic_grid() const { return is_grid() && scale == 1.0F; }
+  [[nodiscard]] bool is_dyadic_grid() const { return is_grid() && scale == 1.0F && !has_blocks(); }
   /// Stochastic rounding measures the distance to the neighbour nearer zero (else to the lower neighbour).
   [[nodiscard]] bool is_sign_symmetric() const {
     return family == Family::floating || family == Family::dynamic_fixed || family == Family::discrete ||
-           (family == Family::fixed && min_code == -max_code);
+           family == Family::block || (family == Family::fixed && min_code == -max_code);
   }
   /// False for binary, and for float8_e8m0fnu.
   [[nodiscard]] bool represents_zero() const { return code_multiplier == 1 && has_zero; }

@@ -1,6 +1,7 @@
 #include "dyadic/formats/table.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstdlib>
 #include <string>
@@ -123,6 +124,30 @@ bool parse_discrete(std::string_view name, Format& format) {
   return true;
 }
 
+bool parse_block(std::string_view name, Format& format) {
+  constexpr int kMaxBlockWidth = 16;
+  constexpr int kLeastBlock = 8;
+  constexpr int kLargestBlock = 256;
+  std::string_view rest = name;
+  int width = 0;
+  int size = 0;
+  if (!take(rest, "bfp") || !take_int(rest, width, false) || !take(rest, "b") || !take_int(rest, size, false) ||
+      !rest.empty()) {
+    return false;
+  }
+  const std::string where = "format '" + std::string(name) + "': ";
+  if (width < kMinWidth || width > kMaxBlockWidth) {
+    throw UsageError(where + "width " + std::to_string(width) + " is outside " + std::to_string(kMinWidth) + ".." +
+                     std::to_string(kMaxBlockWidth));
+  }
+  if (size < kLeastBlock || size > kLargestBlock || !std::has_single_bit(static_cast<unsigned>(size))) {
+    throw UsageError(where + "blocks of " + std::to_string(size) + " elements are no power of two in " +
+                     std::to_string(kLeastBlock) + ".." + std::to_string(kLargestBlock));
+  }
+  format = make_block(spelled(spelled("bfp", width) + "b", size), width, size);
+  return true;
+}
+
 FormatRow floating_row(std::string_view name, int exponent_bits, int mantissa_bits, int bias, Specials specials,
                        std::string_view summary, std::string_view source) {
   return {make_floating(name, exponent_bits, mantissa_bits, bias, specials), summary, source};
@@ -211,6 +236,13 @@ Format make_discrete(std::string_view name, int log2_intervals) {
   return format;
 }
 
+Format make_block(std::string_view name, int width, int block_size) {
+  Format format = make_fixed(name, 2, width - 2, true, true);  // the grid of a block at exponent 0
+  format.family = Family::block;
+  format.block_size = block_size;
+  return format;
+}
+
 std::span<const FormatRow> format_table() {
   static const std::vector<FormatRow> rows = {
       floating_row("float32", 8, 23, 127, Specials::ieee, "the code is the float", "IEEE 754-2019 binary32"),
@@ -258,6 +290,11 @@ std::span<const FormatPattern> format_patterns() {
        "docs/numerics.md",
        {"e5m7", "e6m5", "e2m1", "e3m0fn", "e4m3fn", "e3m4fnuz", "e8m3", "e5m10fn"},
        parse_floating},
+      {"bfp<W>b<K>",
+       "block floating point: W-bit integers, an 8-bit exponent for every K of them",
+       "docs/formats.md",
+       {"bfp8b32", "bfp4b16", "bfp16b256", "bfp2b8"},
+       parse_block},
       {"z<N>", "2^N + 1 even states of [-1, 1]", kGxnor, {"z0", "z2", "z3", "z6", "z4*0.5", "z2*0.75"}, parse_discrete},
   };
   return patterns;

@@ -38,5 +38,6 @@ Format make_fixed(std::string_view name, int integer_bits, int fraction_bits, bo
 Format make_dynamic_fixed(std::string_view name, int width);
 Format make_affine(std::string_view name, int width, bool is_signed);
 Format make_discrete(std::string_view name, int log2_intervals);
+Format make_block(std::string_view name, int width, int block_size);
 
 }  // namespace dyadic

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -74,6 +76,20 @@ Description parse_description(const std::string& text, const std::string& where)
   }
 }
 
+/// Of a block format; every byte is an exponent.
+void unpack_exponents(const SafetensorsFile& file, const std::string& name, Tensor& tensor) {
+  const std::string exponents_name = name + std::string(kExponentsSuffix);
+  const StoredTensor* stored = file.find(exponents_name);
+  if (stored == nullptr) throw FileFormatError(quoted_for_message(exponents_name) + " is not in the file");
+  const Shape expected = {std::ssize(tensor.exponents())};
+  if (stored->dtype != "I8" || stored->shape != expected || std::ssize(stored->bytes) != expected[0]) {
+    throw FileFormatError(quoted_for_message(exponents_name) + " is " + stored->dtype + " of shape " +
+                          shape_text(stored->shape) + ", but the exponents of " + tensor.format().name + " of shape " +
+                          shape_text(tensor.shape()) + " are stored as I8 of shape " + shape_text(expected));
+  }
+  std::memcpy(tensor.exponents().data(), stored->bytes.data(), stored->bytes.size());
+}
+
 }  // namespace
 
 void pack_tensor(SafetensorsFile& file, const std::string& name, const Tensor& tensor) {
@@ -94,6 +110,10 @@ void pack_tensor(SafetensorsFile& file, const std::string& name, const Tensor& t
   else pack_codes(tensor.data(), format, tensor.size(), stored.bytes);
   file.metadata[std::string(kMetadataPrefix) + name] = description(format, tensor.shape());
   file.tensors.push_back(std::move(stored));
+  if (!format.has_blocks()) return;
+  const auto exponents = std::as_bytes(tensor.exponents());
+  file.tensors.push_back(
+      {name + std::string(kExponentsSuffix), "I8", {std::ssize(exponents)}, {exponents.begin(), exponents.end()}});
 }
 
 Tensor unpack_tensor(const SafetensorsFile& file, const std::string& name, const std::string& path) {
@@ -125,6 +145,7 @@ Tensor unpack_tensor(const SafetensorsFile& file, const std::string& name, const
       throw FileFormatError("element " + std::to_string(invalid) + " is " + std::to_string(tensor.code(invalid)) +
                             ", which is no code of " + format_name(format));
     }
+    if (format.has_blocks()) unpack_exponents(file, name, tensor);
     return tensor;
   } catch (const Error& error) {  // ShapeError too: the shape comes from the file
     throw FileFormatError(where + error.what());

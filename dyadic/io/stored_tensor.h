@@ -5,16 +5,20 @@
 //   float32, float16, bfloat16, float8_e4m3fn, float8_e5m2        F32, F16, BF16, F8_E4M3, F8_E5M2 and the real shape
 //   grids of 8, 16 or 32 bits (int8, uint8, int16, q8.8, ...)     I8, U8, I16, U16, I32, U32 and the real shape: codes
 //   everything else                                               U8 of shape [packed bytes] (dyadic/formats/packing.h)
+//   block formats: codes as above, and NAME.exponents             I8 of shape [blocks]
 //
 // A 12-bit master and its 10-bit momentum thus take 22 bits per parameter.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "dyadic/io/safetensors.h"
 #include "dyadic/tensor/tensor.h"
 
 namespace dyadic {
+
+inline constexpr std::string_view kExponentsSuffix = ".exponents";
 
 /// Appends `tensor` to `file` under `name`. Throws UsageError if the format cannot be stored (`exact`, or one that its
 /// name does not spell out) or a code is not one of the format's.

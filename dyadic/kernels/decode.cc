@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "dyadic/base/error.h"
 #include "dyadic/kernels/quantize.h"
 
 namespace dyadic {
@@ -41,6 +42,7 @@ void decode_floats(const void* codes, const Format& format, std::int64_t first, 
 
 void decode_values(const void* codes, const Format& format, std::int64_t first, std::int64_t n, double* values) {
   if (!format.is_grid()) return decode_floats(codes, format, first, n, values);
+  if (format.has_blocks()) throw UsageError(format.name + ": codes without the exponents of their blocks");
   const double step = std::ldexp(static_cast<double>(format.scale), format.step_exponent);
   const auto multiplier = static_cast<double>(format.code_multiplier);
   const auto offset = static_cast<double>(format.code_offset);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "dyadic/base/error.h"
 #include "dyadic/formats/codec.h"
 #include "dyadic/kernels/quantize_ref.h"
 
@@ -143,6 +144,10 @@ bool has_shortcut(const Format& format, const RoundPlan& plan) {
 RoundPlan make_round_plan(const Format& format) {
   RoundPlan plan;
   if (format.family == Family::exact) return plan;
+  if (format.has_blocks()) {
+    throw UsageError("format '" + format.name +
+                     "' has an exponent for each block: it is for the roles *_update and *_moment");
+  }
   plan.code_bytes = code_bytes(code_type(format));
   plan_rounding(format, plan);
   if (format.is_grid()) plan_grid(format, plan);

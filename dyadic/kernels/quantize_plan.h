@@ -91,7 +91,8 @@ inline const RoundPlan& plan_for_multiples(const RoundPlan& plan, int exponent) 
   return plan.nearest != nullptr && exponent >= plan.step_exponent ? *plan.nearest : plan;
 }
 
-/// The plan of `format`; the last few are remembered by each thread, as rows of one tensor come one by one.
+/// The plan of `format`; throws UsageError for a block format (block.h rounds those). The last few are remembered by
+/// each thread, as rows of one tensor come one by one.
 const RoundPlan& round_plan(const Format& format);
 
 }  // namespace dyadic

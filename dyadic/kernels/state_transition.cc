@@ -41,9 +41,9 @@ std::int64_t move_codes(const StateTransition& transition, std::int64_t first, s
 std::int64_t move_states(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
                          void* codes) {
   if (code_bytes(code_type(transition.format)) == 1) {
-    return move_codes(transition, first, n, wanted, static_cast<std::uint8_t*>(codes) + first);
+    return move_codes(transition, first, n, wanted, static_cast<std::uint8_t*>(codes));
   }
-  return move_codes(transition, first, n, wanted, static_cast<std::uint16_t*>(codes) + first);
+  return move_codes(transition, first, n, wanted, static_cast<std::uint16_t*>(codes));
 }
 
 float tanh32(float x) {

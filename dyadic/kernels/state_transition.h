@@ -17,8 +17,8 @@ struct StateTransition {
   RandomStream words;  // 32 bits for element i, purpose state_transition
 };
 
-/// Moves codes [first, first + n) of a tensor of that format; wanted[i] belongs to code first + i. Elements are
-/// independent of each other. Returns how many wanted changes are NaN: those move nothing.
+/// Moves codes[i], element first + i of a tensor of that format, by wanted[i], for i below n. Elements are independent
+/// of each other. Returns how many wanted changes are NaN: those move nothing.
 std::int64_t move_states(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
                          void* codes);
 

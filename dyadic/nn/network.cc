@@ -4,6 +4,7 @@
 
 #include "dyadic/base/error.h"
 #include "dyadic/base/math.h"
+#include "dyadic/kernels/elements.h"
 #include "dyadic/nn/layer_table.h"
 
 namespace dyadic {
@@ -86,16 +87,15 @@ void Network::initialise(std::uint64_t seed, bool keep_updates) {
     Tensor old = std::move(parameter->update);
     parameter->update = Tensor(shape, update);
     if (keep_updates && !old.empty()) {
-      requantize(old.data(), old.format(), old.size(), update, parameter->update.data(),
-                 {.stream = {seed, 0, parameter->update_point->stream()}});
+      requantize(old, {seed, 0, parameter->update_point->stream()}, parameter->update);
     } else {
       values.assign(n, 0.0);
-      quantize(values.data(), parameter->update.size(), update, parameter->update.data(), {});
+      write_elements(values.data(), 0, parameter->update.size(), update, {}, parameter->update);
     }
     if (!has_moments_) continue;
     parameter->moment = Tensor(shape, parameter->moment_point->current);
     values.assign(n, 0.0);
-    quantize(values.data(), parameter->moment.size(), parameter->moment.format(), parameter->moment.data(), {});
+    write_elements(values.data(), 0, parameter->moment.size(), parameter->moment.format(), {}, parameter->moment);
   }
   for (LayerState* state : states()) {
     values.assign(static_cast<std::size_t>(state->values.size()), state->initial_value);

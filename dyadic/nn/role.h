@@ -47,6 +47,12 @@ inline constexpr int kRoleCount = static_cast<int>(kRoleNames.size());
 /// Roles that a `default` format fills. The input has its own rule; the roles from `scale` on are float32 unless named.
 constexpr bool follows_default(Role role) { return role != Role::input && role < Role::scale; }
 
+/// What an optimiser keeps for itself and products never see: the roles that take block formats.
+constexpr bool is_optimizer_state(Role role) {
+  return role == Role::weight_update || role == Role::bias_update || role == Role::scale_update ||
+         role >= Role::weight_moment;
+}
+
 constexpr std::string_view role_name(Role role) { return kRoleNames[static_cast<std::size_t>(role)]; }
 
 }  // namespace dyadic

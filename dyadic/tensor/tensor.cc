@@ -5,6 +5,7 @@
 
 #include "dyadic/base/checked.h"
 #include "dyadic/base/error.h"
+#include "dyadic/formats/block.h"
 #include "dyadic/formats/packing.h"
 
 namespace dyadic {
@@ -24,8 +25,9 @@ std::string shape_text(const Shape& shape) {
 Tensor::Tensor(Shape shape, const Format& format) : shape_(std::move(shape)) { reset(shape_, format); }
 
 void Tensor::set_format(const Format& format) {
-  if (code_bytes(code_type(format)) != code_bytes(code_type(format_)) ||
-      (compressed_ && format.width != format_.width)) {
+  const bool same_bytes = code_bytes(code_type(format)) == code_bytes(code_type(format_)) &&
+                          (!compressed_ || format.width == format_.width);
+  if (!same_bytes || format.block_size != format_.block_size) {
     throw ShapeError("tensor: " + format_name(format_) + " cannot be rewritten in place as " + format_name(format));
   }
   format_ = format;
@@ -37,6 +39,7 @@ void Tensor::reset(const Shape& shape, const Format& format) {
   format_ = format;
   compressed_ = false;
   data_.resize(static_cast<std::size_t>(checked_multiply(size_, code_bytes(code_type(format)), "tensor")));
+  exponents_.assign(static_cast<std::size_t>(block_count(format, size_)), std::int8_t{kLeastBlockExponent});
 }
 
 void Tensor::throw_compressed() const {
@@ -45,6 +48,7 @@ void Tensor::throw_compressed() const {
 
 void Tensor::compress() {
   if (compressed_) return;
+  if (format_.family != Family::discrete) throw Error("tensor: " + format_name(format_) + " is not compressed");
   AlignedVector<std::byte> packed(static_cast<std::size_t>(packed_bytes(size_, format_.width)));
   pack_codes(data_.data(), format_, size_, packed);
   data_ = std::move(packed);

@@ -1,6 +1,7 @@
 // A Tensor is shape, Format and codes, each of its code type, or compressed to the format's width where it only waits.
 // It carries the exponent (dfx range, scale) that it was written with, in its own copy of the Format, so a range that
-// moves later changes nothing here until the tensor is rewritten. No arithmetic.
+// moves later changes nothing here until the tensor is rewritten. Of a block format (block.h) it keeps the exponents
+// beside the codes, one for every block_size elements in row-major order. No arithmetic.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +25,15 @@ std::string shape_text(const Shape& shape);
 class Tensor {
  public:
   Tensor() = default;
-  /// All codes zero bits (which is the value 0 for every format but affine, discrete and e8m0 ones).
+  /// All codes zero bits (which is the value 0 for every format but affine, discrete and e8m0 ones), exponents of
+  /// blocks the least.
   Tensor(Shape shape, const Format& format);
 
   [[nodiscard]] const Shape& shape() const { return shape_; }
   [[nodiscard]] const Format& format() const { return format_; }
   [[nodiscard]] std::int64_t size() const { return size_; }
-  [[nodiscard]] std::int64_t bytes() const { return static_cast<std::int64_t>(data_.size()); }
+  /// Of codes and exponents.
+  [[nodiscard]] std::int64_t bytes() const { return std::ssize(data_) + std::ssize(exponents_); }
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
   /// Throws Error (a defect) if the tensor is compressed.
@@ -45,8 +48,8 @@ class Tensor {
     return {static_cast<const T*>(data()), static_cast<std::size_t>(size_)};
   }
 
-  /// Keeps the codes packed as files hold them (formats/packing.h): a ternary code in two bits. What needs codes in
-  /// memory asks for a stretch of them, or for all of them somewhere else.
+  /// Keeps the codes of a discrete format packed as files hold them (formats/packing.h): a ternary code in two bits.
+  /// What needs codes in memory asks for a stretch of them, or for all of them somewhere else.
   void compress();
   [[nodiscard]] bool is_compressed() const { return compressed_; }
   [[nodiscard]] std::span<const std::byte> compressed_bytes() const { return data_; }
@@ -59,8 +62,12 @@ class Tensor {
   /// are unspecified afterwards; call reset() before use.
   void swap_memory(AlignedVector<std::byte>& memory) { data_.swap(memory); }
 
-  /// The next writer's format: a new range or another format of the same code type. Codes are kept: call it only when
-  /// every code is about to be rewritten.
+  /// Exponents of the blocks; none unless the format has blocks.
+  [[nodiscard]] std::span<std::int8_t> exponents() { return exponents_; }
+  [[nodiscard]] std::span<const std::int8_t> exponents() const { return exponents_; }
+
+  /// The next writer's format: a new range or another format of the same code type and block size. Codes are kept: call
+  /// it only when every code is about to be rewritten.
   void set_format(const Format& format);
 
   /// Changes shape and format, reusing the memory; the contents are unspecified and not compressed.
@@ -82,6 +89,7 @@ class Tensor {
   std::int64_t size_ = 0;
   bool compressed_ = false;
   AlignedVector<std::byte> data_;
+  std::vector<std::int8_t> exponents_;
 };
 
 /// One unpacked code in memory, as the codec counts them (floating: bit pattern, grid: integer).

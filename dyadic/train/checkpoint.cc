@@ -156,7 +156,7 @@ void add_to_checksum(Sha256& sha, const std::string& name, const Tensor& tensor)
   pack_tensor(packed, name, tensor);
   const std::string head = name + '\0' + format_name(tensor.format()) + '\0' + shape_text(tensor.shape()) + '\0';
   sha.update(head.data(), head.size());
-  sha.update(packed.tensors.front().bytes.data(), packed.tensors.front().bytes.size());
+  for (const StoredTensor& part : packed.tensors) sha.update(part.bytes.data(), part.bytes.size());
 }
 
 }  // namespace

@@ -1,15 +1,16 @@
 // Checkpoints: everything a run needs to go on as if it had never stopped, in one safetensors file.
 //
 //   tensors    NAME.master and NAME.update of every parameter, NAME.moment where the optimiser has second moments,
-//              NODE.mean and NODE.variance of batch normalisation; codes packed to their width, formats by name
+//              NODE.mean and NODE.variance of batch normalisation; codes packed to their width, formats by name, and
+//              NAME.update.exponents and the like of block formats
 //   metadata   "dyadic.checkpoint" format version, "dyadic.recipe" SHA-256 of the resolved recipe, "dyadic.data"
 //              fingerprint of the data, "dyadic.progress", "dyadic.ranges", "dyadic.counts" as JSON,
 //              "dyadic.state_sha256" the run's checksum (below)
 //
 // state_checksum is the SHA-256 over, for each parameter in network order, for master, momentum and second moment, and
-// then for each mean and variance: name, format name with its range, shape (each as text and a zero byte) and the
-// packed codes; then node, role and R of every range group. It depends on what was trained and not on files, threads or
-// instruction sets.
+// then for each mean and variance: name, format name with its range, shape (each as text and a zero byte), the packed
+// codes and the exponents of blocks; then node, role and R of every range group. It depends on what was trained and not
+// on files, threads or instruction sets.
 #pragma once
 
 #include <string>

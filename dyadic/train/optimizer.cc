@@ -10,13 +10,14 @@
 #include "dyadic/kernels/adam.h"
 #include "dyadic/kernels/column_norm.h"
 #include "dyadic/kernels/decode.h"
+#include "dyadic/kernels/elements.h"
 #include "dyadic/kernels/state_transition.h"
 #include "dyadic/kernels/update.h"
 
 namespace dyadic {
 namespace {
 
-/// Elements at a time: the float64 of a piece stays in the nearest cache.
+/// Elements at a time: the float64 of a piece stays in the nearest cache. A multiple of every block size.
 constexpr std::int64_t kPiece = 2048;
 
 struct UpdateCounts {
@@ -32,7 +33,7 @@ struct UpdateCounts {
   }
 };
 
-/// sgd on a master that is rounded: the fused kernels.
+/// sgd on a master that is rounded, with a momentum without blocks: the fused kernels.
 UpdateCounts update_rounded_sgd(Parameter& parameter, const OptimizerStep& step) {
   Tensor& master = parameter.master;
   const bool is_matrix = master.shape().size() > 1;
@@ -92,13 +93,11 @@ void want_by_momentum(Parameter& parameter, const OptimizerStep& step, std::int6
   const Format& to = parameter.update_point->current;
   const double rate = step.learning_rate * parameter.learning_rate_scale;
   AlignedVector<double> values(size);
-  decode_values(update.data(), update.format(), first, n, values.data());
+  read_elements(update, first, n, values.data());
   for (std::size_t i = 0; i < size; ++i) values[i] = step.momentum * values[i] - rate * gradient[i];
-  auto* codes = static_cast<std::byte*>(update.data());
-  const RoundingRandom random = {{step.seed, step.step, parameter.update_point->stream()},
-                                 static_cast<std::uint64_t>(first)};
-  counts.update += quantize(values.data(), n, to, codes + first * code_bytes(code_type(to)), random);
-  decode_values(codes, to, first, n, gradient);
+  const RandomStream random = {step.seed, step.step, parameter.update_point->stream()};
+  counts.update += write_elements(values.data(), first, n, to, random, update);
+  reread_elements(update, to, first, n, gradient);
 }
 
 void want_by_adam(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n, double* gradient,
@@ -109,11 +108,9 @@ void want_by_adam(Parameter& parameter, const OptimizerStep& step, std::int64_t 
                            .beta2 = spec.beta2,
                            .epsilon = spec.epsilon,
                            .rate = adam_rate(rate, spec.beta1, spec.beta2, step.moments_step),
-                           .first = parameter.update.data(),
-                           .first_from = parameter.update.format(),
+                           .first = &parameter.update,
                            .first_to = parameter.update_point->current,
-                           .second = parameter.moment.data(),
-                           .second_from = parameter.moment.format(),
+                           .second = &parameter.moment,
                            .second_to = parameter.moment_point->current,
                            .first_random = {step.seed, step.step, parameter.update_point->stream()},
                            .second_random = {step.seed, step.step, parameter.moment_point->stream()}};
@@ -122,12 +119,12 @@ void want_by_adam(Parameter& parameter, const OptimizerStep& step, std::int64_t 
   counts.moment += moments.second;
 }
 
-/// The master takes wanted changes: by state transition if it is discrete, else W' = Q(W + change).
+/// The master's `codes` of a piece take wanted changes and are written back: by state transition if it is discrete,
+/// else W' = Q(W + change).
 void take_changes(Parameter& parameter, const OptimizerStep& step, std::int64_t first, std::int64_t n,
-                  const double* wanted, UpdateCounts& counts) {
+                  const double* wanted, std::byte* codes, UpdateCounts& counts) {
   Tensor& master = parameter.master;
   const RoundingPoint& point = *parameter.master_point;
-  auto* codes = static_cast<std::byte*>(master.data());
   if (master.format().family == Family::discrete) {
     const std::vector<float> change(wanted, wanted + n);
     const StateTransition transition = {
@@ -137,14 +134,15 @@ void take_changes(Parameter& parameter, const OptimizerStep& step, std::int64_t 
                   stream_number(static_cast<std::uint32_t>(point.node), static_cast<std::uint32_t>(point.role),
                                 RandomPurpose::state_transition)}};
     counts.master_nonfinite += move_states(transition, first, n, change.data(), codes);
+    master.write(first, n, codes);
     return;
   }
   AlignedVector<double> values(static_cast<std::size_t>(n));
-  decode_values(codes, master.format(), first, n, values.data());
+  decode_values(codes, master.format(), 0, n, values.data());
   for (std::size_t i = 0; i < values.size(); ++i) values[i] += wanted[i];
   const RoundingRandom random = {{step.seed, step.step, point.stream()}, static_cast<std::uint64_t>(first)};
-  counts.master_nonfinite +=
-      quantize(values.data(), n, point.current, codes + first * code_bytes(code_type(point.current)), random).nonfinite;
+  counts.master_nonfinite += quantize(values.data(), n, point.current, codes, random).nonfinite;
+  master.write(first, n, codes);
 }
 
 UpdateCounts update_in_pieces(Parameter& parameter, const OptimizerStep& step, WantedChanges want) {
@@ -152,35 +150,36 @@ UpdateCounts update_in_pieces(Parameter& parameter, const OptimizerStep& step, W
   std::vector<UpdateCounts> parts(static_cast<std::size_t>(thread_count()));
   parallel_for(master.size(), kPiece, [&](std::int64_t begin, std::int64_t end, int part) {
     AlignedVector<double> change(static_cast<std::size_t>(kPiece)), weight(static_cast<std::size_t>(kPiece));
+    AlignedVector<std::byte> codes(static_cast<std::size_t>(kPiece * code_bytes(code_type(master.format()))));
     UpdateCounts& counts = parts[static_cast<std::size_t>(part)];
-    const std::int64_t master_bytes = code_bytes(code_type(master.format()));
     for (std::int64_t first = begin; first < end; first += kPiece) {
       const std::int64_t n = std::min(kPiece, end - first);
-      counts.master_before +=
-          count_codes(static_cast<const std::byte*>(master.data()) + first * master_bytes, n, master.format());
+      master.read(first, n, codes.data());
+      counts.master_before += count_codes(codes.data(), n, master.format());
       decode_values(parameter.gradient.data(), parameter.gradient.format(), first, n, change.data());
       if (parameter.weight_decay != 0) {
-        decode_values(master.data(), master.format(), first, n, weight.data());
+        decode_values(codes.data(), master.format(), 0, n, weight.data());
         for (std::int64_t i = 0; i < n; ++i) {
           change[static_cast<std::size_t>(i)] += parameter.weight_decay * weight[static_cast<std::size_t>(i)];
         }
       }
       want(parameter, step, first, n, change.data(), counts);
-      take_changes(parameter, step, first, n, change.data(), counts);
+      take_changes(parameter, step, first, n, change.data(), codes.data(), counts);
     }
   });
   UpdateCounts sum;
   for (const UpdateCounts& part : parts) sum += part;
   master.set_format(parameter.master_point->current);
-  parameter.update.set_format(parameter.update_point->current);
+  if (!parameter.update.empty()) parameter.update.set_format(parameter.update_point->current);
   if (!parameter.moment.empty()) parameter.moment.set_format(parameter.moment_point->current);
   return sum;
 }
 
 UpdateCounts update_tensors(Parameter& parameter, const OptimizerStep& step) {
   if (step.spec.optimizer == "adam") return update_in_pieces(parameter, step, want_by_adam);
-  const bool discrete = parameter.master.format().family == Family::discrete;
-  return discrete ? update_in_pieces(parameter, step, want_by_momentum) : update_rounded_sgd(parameter, step);
+  const bool in_pieces = parameter.master.format().family == Family::discrete || parameter.update.format().has_blocks();
+  if (!in_pieces) return update_rounded_sgd(parameter, step);
+  return update_in_pieces(parameter, step, parameter.update.empty() ? want_by_gradient : want_by_momentum);
 }
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include <cstdio>
 
 #include "dyadic/base/error.h"
-#include "dyadic/kernels/quantize.h"
+#include "dyadic/formats/block.h"
+#include "dyadic/formats/packing.h"
+#include "dyadic/kernels/elements.h"
 #include "dyadic/train/initial_weights.h"
 #include "dyadic/train/optimizer.h"
 
@@ -19,7 +21,8 @@ double percent(std::int64_t part, std::int64_t whole) {
 
 /// Roles of what lives from one step to the next.
 std::vector<const RoundingPoint*> kept_points(const Parameter& parameter) {
-  std::vector<const RoundingPoint*> points = {parameter.master_point, parameter.update_point};
+  std::vector<const RoundingPoint*> points = {parameter.master_point};
+  if (!parameter.update.empty()) points.push_back(parameter.update_point);
   if (!parameter.moment.empty()) points.push_back(parameter.moment_point);
   return points;
 }
@@ -84,14 +87,14 @@ void Trainer::enter_stage() {
     if (written == format) return;
     Tensor old = std::move(tensor);
     tensor = Tensor(old.shape(), format);
-    const RandomStream random = {recipe_.seed, progress_.step, point.stream()};
-    requantize(old.data(), old.format(), old.size(), format, tensor.data(), {.stream = random, .first_index = 0});
+    requantize(old, {recipe_.seed, progress_.step, point.stream()}, tensor);
   };
   for (Parameter* parameter : network_.parameters()) {
     rewrite(parameter->master, *parameter->master_point);
-    rewrite(parameter->update, *parameter->update_point);
+    if (!parameter->update.empty()) rewrite(parameter->update, *parameter->update_point);
     if (!parameter->moment.empty()) rewrite(parameter->moment, *parameter->moment_point);
   }
+  network_.compress_weights();
   for (LayerState* state : network_.states()) rewrite(state->values, *state->point);
 }
 
@@ -226,7 +229,10 @@ double Trainer::state_bytes_per_parameter() {
   for (const Parameter* parameter : network_.parameters()) {
     // After range initialisation the tensors take their recipe's formats: those are what is stated.
     for (const RoundingPoint* point : kept_points(*parameter)) {
-      bytes += parameter->master.size() * code_bytes(code_type(point->target));
+      const std::int64_t size = parameter->master.size();
+      const bool is_compressed = point == parameter->master_point && parameter->master.is_compressed();
+      bytes += is_compressed ? packed_bytes(size, point->target.width)
+                             : size * code_bytes(code_type(point->target)) + block_count(point->target, size);
     }
   }
   return static_cast<double>(bytes) / static_cast<double>(network_.parameter_count());
@@ -235,7 +241,10 @@ double Trainer::state_bytes_per_parameter() {
 double Trainer::packed_bits_per_parameter() {
   std::int64_t bits = 0;
   for (const Parameter* parameter : network_.parameters()) {
-    for (const RoundingPoint* point : kept_points(*parameter)) bits += parameter->master.size() * point->target.width;
+    const std::int64_t size = parameter->master.size();
+    for (const RoundingPoint* point : kept_points(*parameter)) {
+      bits += size * point->target.width + 8 * block_count(point->target, size);
+    }
   }
   return static_cast<double>(bits) / static_cast<double>(network_.parameter_count());
 }

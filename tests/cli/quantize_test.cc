@@ -71,6 +71,25 @@ TEST_F(Quantize, CodesAreIntegersOfTheSmallestType) {
   EXPECT_EQ(read_file(directory_ / "out.npy"), serialize_npy<std::uint32_t>({3}, floats));
 }
 
+TEST_F(Quantize, BlocksShareAnExponentAlongTheArray) {
+  write({1, 2, 3, 4, 5, 6, 7, -7, 0.26F, -1e-3F}, {2, 5});
+  Result result = quantize({"--format", "bfp4b8"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(output(), (std::vector<float>{1, 2, 3, 4, 5, 6, 7, -7, 0.25F, 0}));
+  EXPECT_EQ(result.err, "10 values in bfp4b8:sat:rne: 0 beyond the limits, 2 at the limit, 1 zero, 0 not finite\n");
+  result = quantize({"--format", "bfp4b8", "--codes"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.err.find("means nothing without the exponent of its block"), std::string::npos) << result.err;
+  write({1, 2, std::numeric_limits<float>::infinity(), 3}, {4});
+  result = quantize({"--format", "bfp4b8:error"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_NE(result.err.find("element [2] is beyond the limits of bfp4b8:error:rne"), std::string::npos) << result.err;
+  write({1, std::nanf("")}, {2});
+  result = quantize({"--format", "bfp4b8"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_NE(result.err.find("element [1] is NaN, which bfp4b8:sat:rne cannot hold"), std::string::npos) << result.err;
+}
+
 TEST_F(Quantize, StochasticBitsAreThoseOfStepZeroStreamZeroAndTheElement) {
   constexpr std::size_t kCount = 1000;
   std::vector<float> values;

@@ -21,7 +21,7 @@ struct Situation {
 /// of binary's two), the lower one for two's complement, unsigned and affine formats.
 bool measures_from_lower(const Format& format, const ValueLine& line, std::int64_t rank) {
   const bool by_sign = format.family == Family::floating || format.family == Family::dynamic_fixed ||
-                       format.family == Family::discrete ||
+                       format.family == Family::discrete || format.family == Family::block ||
                        (format.family == Family::fixed && format.name.ends_with('s'));
   return !by_sign || std::fabs(line.value(rank)) <= std::fabs(line.value(rank + 1));
 }

@@ -97,6 +97,41 @@ TEST(DiscreteRecipe, ErrorsNameTheLayerTheValueAndTheWayOut) {
   for (const auto& [overrides, message] : rows) EXPECT_EQ(discrete_error(overrides), message) << overrides.front();
 }
 
+TEST(DiscreteRecipe, BlocksAreForTheOptimisersOwnState) {
+  const Recipe recipe = discrete({"formats.weight_update=bfp8b32:sat:sr", "formats.weight_moment=bfp8b32:sat:sr",
+                                  "formats.bias_moment=bfp8b8", "formats.scale_update=bfp16b256",
+                                  "formats.node=[{match = \"c1\", weight_moment = \"bfp6b64\"}]"});
+  EXPECT_EQ(recipe.formats.at("c1", Role::weight_moment).name, "bfp6b64");
+  EXPECT_EQ(role_of(recipe, Role::weight_update), "bfp8b32");
+  EXPECT_EQ(parse_recipe(recipe_text(recipe), "again", {}), recipe);
+  for (const std::string role : {"weight", "bias", "input", "preactivation", "activation", "d_preactivation",
+                                 "d_activation", "d_weight", "d_bias", "weight_master", "bias_master", "scale",
+                                 "d_scale", "scale_master", "normalized", "d_normalized", "statistics"}) {
+    EXPECT_EQ(discrete_error({"formats." + role + "=bfp8b32"}),
+              "\"formats." + role +
+                  "\" is bfp8b32, but blocks are for the optimiser's own state, the roles *_update and *_moment; name "
+                  "another format");
+  }
+  const std::string message =
+      " is bfp8b32, but blocks are for the optimiser's own state, the roles *_update and *_moment; name another format";
+  EXPECT_EQ(discrete_error({"formats.node=[{match = \"c1\", d_weight = \"bfp8b32\"}]"}),
+            "\"formats.node[0].d_weight\"" + message);
+  EXPECT_EQ(discrete_error({"train.stages=[{epochs = 1, d_weight = \"bfp8b32\"}, {epochs = 1}]", "train.epochs=2"}),
+            "\"train.stages[0].d_weight\"" + message);
+  EXPECT_EQ(discrete_error({"formats.weight_update=bfp8b24"}),
+            "\"formats.weight_update\": format 'bfp8b24': blocks of 24 elements are no power of two in 8..256");
+}
+
+TEST(DiscreteRecipe, TheNormStepTakesNoMomentumInBlocks) {
+  const std::vector<Override> overrides = {"formats.weight=float32", "network.layers.12.max_column_norm=2",
+                                           "train.optimizer.type=sgd", "formats.weight_update=bfp8b32"};
+  EXPECT_EQ(
+      discrete_error(overrides),
+      "\"network.layers[12]\" (dense out): the norm step takes no momentum in blocks (bfp8b32:sat:rne); leave out "
+      "the largest norm, or give weight_update another format");
+  EXPECT_EQ(discrete_error({overrides[0], overrides[2], overrides[3]}), "");
+}
+
 TEST(DiscreteRecipe, PreparedSetsHaveNoPixels) {
   const std::string path = std::string(DYADIC_SOURCE_DIR) + "/recipes/gxnor2018/cifar10.toml";
   EXPECT_EQ(read_recipe(path, {"formats.weight=z3"}).formats.at("c6", Role::weight_master).name, "z3");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "dyadic/base/error.h"
@@ -23,6 +24,9 @@ Tensor sample_tensor(const Shape& shape, const Format& format) {
     const auto word = random_bits({.seed = 5}, static_cast<std::uint64_t>(i), 32);
     tensor.set_code(i, i == 0 ? low : i == 1 ? high : low + static_cast<std::int64_t>(word) % (high - low + 1));
   }
+  for (std::size_t block = 0; block < tensor.exponents().size(); ++block) {
+    tensor.exponents()[block] = static_cast<std::int8_t>(block == 0 ? 127 : -5 - static_cast<int>(block));
+  }
   return tensor;
 }
 
@@ -30,6 +34,7 @@ void expect_equal(const Tensor& a, const Tensor& b) {
   ASSERT_EQ(a.shape(), b.shape());
   ASSERT_EQ(a.format(), b.format());
   for (std::int64_t i = 0; i < a.size(); ++i) ASSERT_EQ(a.code(i), b.code(i)) << i;
+  EXPECT_TRUE(std::ranges::equal(a.exponents(), b.exponents()));
 }
 
 void expect_round_trip(const Format& format) {
@@ -88,7 +93,8 @@ TEST(StoredTensor, OtherToolsFindTheNearestTypeTheyKnow) {
         // The same eight bits with another meaning have no type elsewhere.
         DtypeRow{"float8_e4m3", "U8", {6}}, DtypeRow{"float8_e4m3fnuz", "U8", {6}}, DtypeRow{"dfx10@0", "U8", {8}},
         DtypeRow{"ternary", "U8", {2}}, DtypeRow{"binary", "U8", {1}}, DtypeRow{"int4", "U8", {3}},
-        DtypeRow{"tf32", "U8", {15}}}) {
+        DtypeRow{"tf32", "U8", {15}}, DtypeRow{"bfp8b32", "I8", {2, 3}}, DtypeRow{"bfp16b8", "I16", {2, 3}},
+        DtypeRow{"bfp4b8", "U8", {3}}}) {
     SafetensorsFile file;
     pack_tensor(file, "t", sample_tensor({2, 3}, parse_format(row.format)));
     EXPECT_EQ(file.tensors[0].dtype, row.dtype) << row.format;
@@ -159,6 +165,37 @@ TEST(StoredTensor, RefusesFilesThatContradictThemselves) {
     file.tensors[0].bytes[0] = std::byte{0};
     file.tensors[0].bytes[1] = std::byte{2};
   });
+}
+
+TEST(StoredTensor, ExponentsOfBlocksLieBesideTheCodes) {
+  SafetensorsFile good;
+  const Tensor tensor = sample_tensor({3, 7}, parse_format("bfp8b8:sat:sr"));
+  pack_tensor(good, "t", tensor);
+  ASSERT_EQ(good.tensors.size(), 2U);
+  EXPECT_EQ(good.metadata.at("tensor.t"), R"({"format":"bfp8b8:sat:sr","shape":[3,7]})");
+  EXPECT_EQ(good.tensors[1].name, "t.exponents");
+  EXPECT_EQ(good.tensors[1].dtype, "I8");
+  EXPECT_EQ(good.tensors[1].shape, Shape{3});
+  expect_equal(unpack_tensor(parse_safetensors(serialize_safetensors(good), kPath), "t", kPath), tensor);
+  const auto expect_refused = [&](const char* says, const auto& change) {
+    SafetensorsFile file = good;
+    change(file);
+    const std::string text = message_of<FileFormatError>([&] { unpack_tensor(file, "t", kPath); });
+    EXPECT_NE(text.find(says), std::string::npos) << text;
+    EXPECT_EQ(text.find(std::string(kPath) + ": tensor \"t\": "), 0U) << text;
+  };
+  expect_refused("\"t.exponents\" is not in the file", [](SafetensorsFile& file) { file.tensors.pop_back(); });
+  expect_refused("stored as I8 of shape [3]", [](SafetensorsFile& file) {
+    file.tensors[1].shape = {2};
+    file.tensors[1].bytes.pop_back();
+  });
+  expect_refused("stored as I8 of shape [3]", [](SafetensorsFile& file) { file.tensors[1].bytes.pop_back(); });
+  expect_refused("stored as I8 of shape [3]", [](SafetensorsFile& file) { file.tensors[1].dtype = "U8"; });
+  expect_refused("stored as I8 of shape [2]",
+                 [](SafetensorsFile& file) { file.metadata["tensor.t"] = R"({"format":"bfp8b16","shape":[3,7]})"; });
+  expect_refused("element 0 is -128", [](SafetensorsFile& file) { file.tensors[0].bytes[0] = std::byte{0x80}; });
+  expect_refused("is stored as",
+                 [](SafetensorsFile& file) { file.tensors[0].bytes.pop_back(), file.tensors[0].shape = {20}; });
 }
 
 }  // namespace

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include "dyadic/base/philox.h"
 #include "dyadic/formats/codec.h"
+#include "dyadic/kernels/elements.h"
 #include "dyadic/tensor/tensor.h"
 
 namespace dyadic {
@@ -28,11 +31,9 @@ TEST(Adam, MovesTheMomentsAndUsesThemAsRounded) {
                              .beta2 = 0.875,
                              .epsilon = 1e-3,
                              .rate = 0.5,
-                             .first = first.data(),
-                             .first_from = first.format(),
+                             .first = &first,
                              .first_to = first.format(),
-                             .second = second.data(),
-                             .second_from = second.format(),
+                             .second = &second,
                              .second_to = second.format(),
                              .first_random = {1, 2, 3},
                              .second_random = {1, 2, 4}};
@@ -67,16 +68,64 @@ TEST(Adam, RateCorrectsForMomentsThatBeganAtZero) {
 TEST(Adam, TheFirstStepHasTheSizeOfTheRate) {
   Tensor first = with_values("float32", {0, 0}), second = with_values("float32", {0, 0});
   const AdamMoments job = {.rate = adam_rate(0.25, 0.9, 0.999, 1),
-                           .first = first.data(),
-                           .first_from = first.format(),
+                           .first = &first,
                            .first_to = first.format(),
-                           .second = second.data(),
-                           .second_from = second.format(),
+                           .second = &second,
                            .second_to = second.format()};
   std::vector<double> wanted = {0.5, -4};
   adam_step(job, 0, 2, wanted.data());
   EXPECT_NEAR(wanted[0], -0.25, 1e-6);
   EXPECT_NEAR(wanted[1], 0.25, 1e-6);
+}
+
+// Moments in blocks: the denominator of an element whose second moment was rounded away is the step of its block.
+TEST(Adam, ASecondMomentInABlockCountsForAtLeastOneStep) {
+  const std::int64_t n = 100;
+  for (const std::string format : {"bfp8b32:sat:rne", "bfp6b8:sat:sr"}) {
+    Tensor first({n}, parse_format(format)), second({n}, parse_format(format));
+    const AdamMoments job = {.beta1 = 0.75,
+                             .beta2 = 0.875,
+                             .epsilon = 1e-8,
+                             .rate = 0.5,
+                             .first = &first,
+                             .first_to = first.format(),
+                             .second = &second,
+                             .second_to = second.format(),
+                             .first_random = {1, 2, 3},
+                             .second_random = {1, 2, 4}};
+    std::vector<double> m(static_cast<std::size_t>(n), 0), v(m), wanted(m), root(m);
+    std::int64_t raised = 0;
+    for (std::uint64_t step = 0; step < 3; ++step) {
+      std::vector<double> gradient;
+      for (std::uint64_t i = 0; i < m.size(); ++i) {
+        gradient.push_back(std::ldexp(random_uniform({.seed = step}, i) - 0.5, -static_cast<int>(i % 7)));
+      }
+      wanted = gradient;
+      adam_step(job, 0, 64, wanted.data());
+      adam_step(job, 64, n - 64, wanted.data() + 64);
+      // The same step on tensors of its own, from the values that were stored before.
+      Tensor m1({n}, first.format()), v1({n}, second.format());
+      for (std::size_t i = 0; i < m.size(); ++i) {
+        m[i] = 0.75 * m[i] + 0.25 * gradient[i];
+        v[i] = 0.875 * v[i] + 0.125 * (gradient[i] * gradient[i]);
+      }
+      write_elements(m.data(), 0, n, m1.format(), job.first_random, m1);
+      write_elements(v.data(), 0, n, v1.format(), job.second_random, v1);
+      read_elements(m1, 0, n, m.data());
+      read_elements(v1, 0, n, v.data());
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        ASSERT_EQ(first.code(i), m1.code(i)) << format;
+        ASSERT_EQ(second.code(i), v1.code(i)) << format;
+        const int exponent = v1.exponents()[at / static_cast<std::size_t>(v1.format().block_size)];
+        ASSERT_EQ(second.exponents()[at / static_cast<std::size_t>(v1.format().block_size)], exponent);
+        const double least = std::ldexp(1.0, exponent - v1.format().width + 2);
+        raised += v[at] < least && m[at] != 0 ? 1 : 0;
+        ASSERT_EQ(wanted[at], -(0.5 * (m[at] / (std::sqrt(std::max(v[at], least)) + 1e-8)))) << format << i;
+      }
+    }
+    EXPECT_GT(raised, 10) << format;
+  }
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ Moved moved(const std::string& format, std::int64_t state, float wanted, std::in
   Tensor codes({index + 1}, parse_format(format));
   codes.set_code(index, state);
   Moved result;
-  result.nan =
-      move_states({.format = codes.format(), .factor = factor, .words = kWords}, index, 1, &wanted, codes.data());
+  result.nan = move_states({.format = codes.format(), .factor = factor, .words = kWords}, index, 1, &wanted,
+                           static_cast<std::byte*>(codes.data()) + index * code_bytes(code_type(codes.format())));
   result.state = codes.code(index);
   return result;
 }

@@ -43,5 +43,25 @@ TEST(Tensor, KeepsItsOwnFormatUntilRewritten) {
   EXPECT_THROW(tensor.set_format(parse_format("dfx20@2")), ShapeError);
 }
 
+TEST(Tensor, OwnsTheExponentsOfItsBlocks) {
+  Tensor tensor({5, 20}, parse_format("bfp8b32"));
+  ASSERT_EQ(tensor.exponents().size(), 4U);
+  EXPECT_EQ(tensor.bytes(), 104);
+  EXPECT_EQ(tensor.exponents()[3], -128) << "a block of zeros";
+  tensor.exponents()[3] = 7;
+  const Tensor copy = tensor;
+  EXPECT_EQ(copy.exponents()[3], 7);
+  tensor.set_format(parse_format("bfp6b32:sat:sr"));
+  EXPECT_EQ(tensor.exponents()[3], 7);
+  EXPECT_THROW(tensor.set_format(parse_format("bfp8b16")), ShapeError);
+  EXPECT_THROW(tensor.set_format(parse_format("int8")), ShapeError);
+  tensor.reset({9}, parse_format("bfp10b8"));
+  EXPECT_EQ(tensor.exponents().size(), 2U);
+  EXPECT_EQ(tensor.exponents()[1], -128);
+  EXPECT_EQ(tensor.bytes(), 20);
+  tensor.reset({9}, parse_format("float32"));
+  EXPECT_TRUE(tensor.exponents().empty());
+}
+
 }  // namespace
 }  // namespace dyadic

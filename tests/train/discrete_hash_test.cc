@@ -1,18 +1,24 @@
 // Runs of discrete networks: one checksum for threads, instruction sets and interruptions; weights that stay on their
 // states; a first epoch that only warms averages up.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
+#include "dyadic/kernels/elements.h"
 #include "dyadic/kernels/isa.h"
 #include "dyadic/train/initial_weights.h"
+#include "dyadic/train/optimizer.h"
 #include "tests/train/small_runs.h"
 
 namespace dyadic {
 namespace {
+
+using testing::HasSubstr;
 
 /// Six steps of ten images to an epoch, four epochs.
 Recipe small_discrete_run(const std::vector<Override>& overrides = {}) {
@@ -65,6 +71,18 @@ const std::vector<DiscreteRun> kDiscreteRuns = {
     {"sixty_five_states_narrow_moments",
      {"formats.weight=\"z6\"", "formats.activation=\"z4\"", "formats.weight_update=\"bfloat16:sr\"",
       "formats.weight_moment=\"float8_e5m2:sat:sr\"", "formats.statistics=\"q12.12:sat:sr\""}},
+    {"moments_in_blocks",
+     {"formats.weight_update=\"bfp8b32:sat:sr\"", "formats.weight_moment=\"bfp8b32:sat:sr\"",
+      "formats.scale_update=\"bfp12b8\"", "formats.bias_moment=\"bfp12b8:sat:sr16\""}},
+    {"momentum_in_blocks",
+     {"formats.weight=\"z3\"", "formats.weight_update=\"bfp6b64:sat:sr8\"", "train.optimizer.type=\"sgd\"",
+      "train.momentum=0.5"}},
+    {"hidden_weights_with_momentum_in_blocks",
+     {"formats.weight_master=\"float32\"", "formats.weight_update=\"bfp8b256\"", "train.optimizer.type=\"sgd\"",
+      "train.momentum=0.5"}},
+    {"blocks_after_range_initialisation",
+     {"formats.d_preactivation=\"dfx12\"", "formats.weight_update=\"bfp8b32:sat:sr\"",
+      "formats.weight_moment=\"bfp8b32:sat:sr\"", "formats.range={init_epochs = 1, update_every = 2}"}},
     {"integer_gradients",
      {"formats.d_normalized=\"q4.12:sat:sr\"", "formats.d_preactivation=\"dfx10\"", "formats.d_activation=\"dfx10\"",
       "formats.d_weight=\"q8.8:sat:sr\"", "formats.range={init_epochs = 1, update_every = 2}"}},
@@ -96,6 +114,70 @@ TEST(DiscreteHash, DoesNotDependOnThreadsInstructionSetsOrInterruptions) {
 TEST(DiscreteHash, IsTheGoldenOne) {
   EXPECT_EQ(checksum_after(small_discrete_run(), kDiscreteSteps),
             "50fe4f003f7e6281a8d2842ca51e1d8c41b608b647940e3e1405b4eb30f5818c");
+}
+
+TEST(DiscreteHash, IsTheGoldenOneWithMomentsInBlocks) {
+  EXPECT_EQ(checksum_after(small_discrete_run({"formats.weight_update=\"bfp8b32:sat:sr\"",
+                                               "formats.weight_moment=\"bfp8b32:sat:sr\""}),
+                           kDiscreteSteps),
+            "42a724e51b2e7e49313421c5cbd1e6ddd29e48b17e1452a92c7aae1fb889a822");
+}
+
+TEST(DiscreteRuns, LearnWithMomentsOfAByte) {
+  Trainer trainer(
+      small_discrete_run({"formats.weight_update=\"bfp8b32:sat:sr\"", "formats.weight_moment=\"bfp8b32:sat:sr\""}),
+      few_digits(), nullptr);
+  std::vector<double> losses;
+  while (!trainer.finished()) {
+    trainer.step();
+    if (trainer.epoch_complete()) losses.push_back(trainer.end_epoch()->loss);
+  }
+  EXPECT_LT(losses.back(), 0.5 * losses.front());
+}
+
+TEST(DiscreteRuns, ABlockOfNanStopsWithTheNameOfTheTensor) {
+  Trainer trainer(small_discrete_run({"formats.weight_update=\"bfp8b32\"", "formats.weight_moment=\"bfp8b32\"",
+                                      "train.optimizer.epsilon=1e-6"}),
+                  few_digits(), nullptr);
+  advance(trainer);
+  for (Parameter* parameter : trainer.network().parameters()) {
+    if (parameter->name != "h.weight") continue;
+    parameter->gradient.codes<float>()[40] = NAN;
+    const OptimizerStep step = {.spec = trainer.recipe().train, .learning_rate = 0.1};
+    try {
+      update_parameter(*parameter, step, trainer.network().plan());
+      FAIL();
+    } catch (const NonFiniteError& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with("h: weight_update (bfp8b32:sat:rne): 1 of ")) << error.what();
+    }
+  }
+}
+
+TEST(DiscreteRuns, DamagedBlocksAreNoCheckpoint) {
+  Trainer trainer(small_discrete_run({"formats.weight_moment=\"bfp8b32:sat:sr\""}), few_digits(), nullptr);
+  advance(trainer);
+  const SafetensorsFile good = make_checkpoint(trainer);
+  const auto refused = [&](const std::string& name, const auto& change) -> std::string {
+    SafetensorsFile file = good;
+    for (StoredTensor& tensor : file.tensors) {
+      if (tensor.name == name) change(tensor);
+    }
+    try {
+      restore_checkpoint(file, "memory", trainer);
+    } catch (const FileFormatError& error) {
+      return error.what();
+    }
+    return "taken";
+  };
+  const std::string moment = "h.weight.moment";
+  const std::string exponents = "h.weight.moment.exponents";
+  EXPECT_THAT(refused(moment, [](StoredTensor& t) { t.bytes[0] = std::byte{0x80}; }), HasSubstr("element 0 is -128"));
+  EXPECT_THAT(refused(moment, [](StoredTensor& t) { t.bytes.pop_back(); }), HasSubstr("bytes for"));
+  EXPECT_THAT(refused(exponents, [](StoredTensor& t) { t.bytes.pop_back(); }), HasSubstr("stored as I8"));
+  EXPECT_THAT(refused(exponents, [](StoredTensor& t) { t.name += "x"; }), HasSubstr("is not in the file"));
+  EXPECT_THAT(refused(exponents, [](StoredTensor& t) { t.bytes[1] ^= std::byte{1}; }),
+              HasSubstr("state checksum does not match"));
+  EXPECT_EQ(refused("", [](StoredTensor&) {}), "taken");
 }
 
 TEST(DiscreteRuns, LearnTheDigitsWithoutAHiddenCopy) {
@@ -192,6 +274,55 @@ TEST(DiscreteRuns, StatesAndMomentsCountAsKept) {
                    (5.0 * static_cast<double>(weights) + 12.0 * static_cast<double>(others)) / all);
   EXPECT_DOUBLE_EQ(trainer.packed_bits_per_parameter(),
                    (34.0 * static_cast<double>(weights) + 96.0 * static_cast<double>(others)) / all);
+}
+
+TEST(DiscreteRuns, ExponentsOfBlocksCountAsKept) {
+  Trainer trainer(small_discrete_run({"formats.weight_update=\"bfp8b32:sat:sr\"", "formats.weight_moment=\"bfp6b16\""}),
+                  few_digits(), nullptr);
+  std::int64_t bytes = 0, bits = 0, others = 0;
+  std::int64_t kept = 0;
+  for (const Parameter* parameter : trainer.network().parameters()) {
+    const std::int64_t size = parameter->master.size();
+    kept += parameter->master.bytes() + parameter->update.bytes() + parameter->moment.bytes();
+    if (!parameter->name.ends_with(".weight")) {
+      others += size;
+      continue;
+    }
+    const std::int64_t exponents = (size + 31) / 32 + (size + 15) / 16;
+    bytes += 3 * size + exponents;      // a byte a state, a byte a code, twice
+    bits += 16 * size + 8 * exponents;  // 2 + 8 + 6
+  }
+  const auto all = static_cast<double>(trainer.network().parameter_count());
+  EXPECT_DOUBLE_EQ(trainer.state_bytes_per_parameter(), static_cast<double>(bytes + 12 * others) / all);
+  EXPECT_DOUBLE_EQ(trainer.state_bytes_per_parameter(), static_cast<double>(kept) / all);
+  EXPECT_DOUBLE_EQ(trainer.packed_bits_per_parameter(), static_cast<double>(bits + 96 * others) / all);
+}
+
+TEST(DiscreteRuns, AStageGivesMomentsBlocks) {
+  Trainer trainer(small_discrete_run({"formats.weight_update=\"bfp8b32\"",
+                                      "train.stages=[{epochs = 1}, {epochs = 3, weight_moment = \"bfp12b64:sat:sr\", "
+                                      "weight_update = \"float32\"}]"}),
+                  few_digits(), nullptr);
+  for (int i = 0; i < 5; ++i) advance(trainer);
+  const Parameter& weight = *trainer.network().parameters()[0];
+  const auto values = [](const Tensor& tensor) {
+    std::vector<double> all(static_cast<std::size_t>(tensor.size()));
+    read_elements(tensor, 0, tensor.size(), all.data());
+    return all;
+  };
+  // The last step of the stage, by hand: what it leaves is rounded once into the next stage's formats.
+  trainer.step();
+  const std::vector<double> update = values(weight.update), moment = values(weight.moment);
+  trainer.end_epoch();
+  EXPECT_EQ(weight.update.format().name, "float32");
+  EXPECT_EQ(weight.moment.format().name, "bfp12b64");
+  EXPECT_EQ(values(weight.update), update);
+  const std::vector<double> blocks = values(weight.moment);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const double step = std::ldexp(1.0, weight.moment.exponents()[i / 64] - 10);
+    ASSERT_LT(std::fabs(blocks[i] - moment[i]), step) << i;
+  }
+  advance(trainer);
 }
 
 TEST(DiscreteRuns, SayWhatAProjectionLoses) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dyadic/kernels/elements.h"
 #include "dyadic/nn/network.h"
 #include "tests/nn/small_recipe.h"
 
@@ -56,6 +57,29 @@ TEST(Optimizer, MomentumMovesStatesAgainstTheGradient) {
   EXPECT_EQ(small.step(1, 0.5), (std::vector<float>{0, 1, -1, 1, -1, 0}));
   const auto update = small.parameter.update.codes<float>();
   EXPECT_EQ(std::vector<float>(update.begin(), update.end()), (std::vector<float>{-1, 1, -1, 2, -1, 0}));
+}
+
+// Numbers that a block holds: the path of blocks is that of the fused kernels.
+TEST(Optimizer, MomentumInBlocksMovesRoundedMasters) {
+  const std::vector<float> weights = {1, 0, 0.5F, -1, -1, 0, 2, 3, 1, 1};
+  const std::vector<float> momentum = {0, 0, -2, 4, 0, 0, 1, 1, 0.5F, 0.25F};
+  const std::vector<float> gradient = {0.5F, -0.5F, 0, 0, 0.5F, 0, 1, 1, 0, 0.25F};
+  std::vector<std::vector<float>> results;
+  for (const std::string format : {"float32", "bfp8b8"}) {
+    SmallParameter small("q4.12", weights);
+    small.parameter.update_point->current = parse_format(format);
+    small.parameter.update = Tensor({std::ssize(momentum)}, parse_format(format));
+    requantize(floats_of(momentum), {}, small.parameter.update);
+    small.parameter.gradient = floats_of(gradient);
+    small.parameter.weight_decay = 0.5;
+    results.push_back(small.step(0.5, 0.5));
+    Tensor update({std::ssize(momentum)}, parse_format("float32"));
+    requantize(small.parameter.update, {}, update);
+    results.back().insert(results.back().end(), update.codes<float>().begin(), update.codes<float>().end());
+    EXPECT_EQ(small.parameter.update.format().name, format);
+  }
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_EQ(results[0][3], -1 + 2 + 0.25F);  // u' = 4/2 - (0 - 1/2)/2
 }
 
 TEST(Optimizer, WeightDecayIsPartOfTheGradient) {
