@@ -49,7 +49,7 @@ class Memory {
  private:
   void resize(std::int64_t size) {
     scratch_total() -= std::ssize(values_) * static_cast<std::int64_t>(sizeof(T));
-    values_ = {};  // first: growth never holds both
+    AlignedVector<T>().swap(values_);  // first: growth never holds both (= {} would keep the memory)
     values_.resize(static_cast<std::size_t>(size));
     scratch_total() += size * static_cast<std::int64_t>(sizeof(T));
   }

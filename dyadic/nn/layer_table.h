@@ -8,6 +8,7 @@
 
 #include "dyadic/experiment/recipe.h"
 #include "dyadic/nn/layer.h"
+#include "dyadic/nn/weight_workspace.h"
 
 namespace dyadic {
 

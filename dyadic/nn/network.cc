@@ -60,56 +60,71 @@ std::int64_t Network::parameter_count() {
   return count;
 }
 
+namespace {
+
+void compress(Parameter& parameter) {
+  const bool is_weight = parameter.master.shape().size() > 1;
+  if (is_weight && parameter.master.format().family == Family::discrete) parameter.master.compress();
+}
+
+constexpr std::int64_t kPiece = 8192;  // initial values at a time; whole blocks of every format
+
+/// Element by element, in pieces, so that nothing of the size of a layer is kept beside the layer.
+template <typename Value>
+void fill(Tensor& tensor, const RandomStream& random, const Value& value) {
+  std::vector<double> values(static_cast<std::size_t>(std::min(kPiece, tensor.size())));
+  for (std::int64_t first = 0; first < tensor.size(); first += kPiece) {
+    const std::int64_t n = std::min(kPiece, tensor.size() - first);
+    for (std::int64_t i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = value(first + i);
+    write_elements(values.data(), first, n, tensor.format(), random, tensor);
+  }
+}
+
+double initial_value(const Parameter& parameter, const RandomStream& uniform, std::int64_t index) {
+  const auto i = static_cast<std::uint64_t>(index);
+  if (parameter.initial_deviation > 0) {
+    return parameter.initial_deviation * inverse_normal((random_bits(uniform, i, 32) + 0.5) * 0x1p-32);
+  }
+  if (parameter.initial_limit > 0) return (2.0 * random_uniform(uniform, i) - 1.0) * parameter.initial_limit;
+  return parameter.initial_value;
+}
+
+}  // namespace
+
 void Network::initialise(std::uint64_t seed, bool keep_updates) {
-  std::vector<double> values;
+  const auto zero = [](std::int64_t) { return 0.0; };
   for (Parameter* parameter : parameters()) {
     const std::uint32_t stream =
         stream_number(static_cast<std::uint32_t>(parameter->master_point->node),
                       static_cast<std::uint32_t>(Role::weight), RandomPurpose::initial_weights);
     const RandomStream uniform = {.seed = seed, .step = 0, .stream = stream};
-    const auto n = static_cast<std::size_t>(parameter->master.size());
-    values.assign(n, parameter->initial_value);
-    for (std::size_t i = 0; parameter->initial_limit > 0 && i < n; ++i) {
-      values[i] = (2.0 * random_uniform(uniform, i) - 1.0) * parameter->initial_limit;
-    }
-    for (std::size_t i = 0; parameter->initial_deviation > 0 && i < n; ++i) {
-      const double p = (random_bits(uniform, i, 32) + 0.5) * 0x1p-32;
-      values[i] = parameter->initial_deviation * inverse_normal(p);
-    }
     const Format& master = parameter->master_point->current;
     const Shape shape = parameter->master.shape();
     parameter->master.reset(shape, master);
-    quantize(values.data(), parameter->master.size(), master, parameter->master.data(),
-             {.stream = {seed, 0, parameter->master_point->stream()}});
+    fill(parameter->master, {seed, 0, parameter->master_point->stream()},
+         [&](std::int64_t i) { return initial_value(*parameter, uniform, i); });
+    compress(*parameter);
 
     if (!has_momentum_ && master.family == Family::discrete) continue;
-    const Format& update = parameter->update_point->current;
     Tensor old = std::move(parameter->update);
-    parameter->update = Tensor(shape, update);
+    parameter->update = Tensor(shape, parameter->update_point->current);
     if (keep_updates && !old.empty()) {
       requantize(old, {seed, 0, parameter->update_point->stream()}, parameter->update);
     } else {
-      values.assign(n, 0.0);
-      write_elements(values.data(), 0, parameter->update.size(), update, {}, parameter->update);
+      fill(parameter->update, {}, zero);
     }
     if (!has_moments_) continue;
     parameter->moment = Tensor(shape, parameter->moment_point->current);
-    values.assign(n, 0.0);
-    write_elements(values.data(), 0, parameter->moment.size(), parameter->moment.format(), {}, parameter->moment);
+    fill(parameter->moment, {}, zero);
   }
   for (LayerState* state : states()) {
-    values.assign(static_cast<std::size_t>(state->values.size()), state->initial_value);
     state->values.reset(state->values.shape(), state->point->current);
-    quantize(values.data(), state->values.size(), state->values.format(), state->values.data(), {});
+    fill(state->values, {}, [&](std::int64_t) { return state->initial_value; });
   }
-  compress_weights();
 }
 
 void Network::compress_weights() {
-  for (Parameter* parameter : parameters()) {
-    const bool is_matrix = parameter->master.shape().size() > 1;
-    if (is_matrix && parameter->master.format().family == Family::discrete) parameter->master.compress();
-  }
+  for (Parameter* parameter : parameters()) compress(*parameter);
 }
 
 Tensor& Network::begin_input(std::int64_t count, std::int64_t values) {

@@ -11,6 +11,7 @@
 #include "dyadic/experiment/recipe.h"
 #include "dyadic/nn/layer.h"
 #include "dyadic/nn/loss.h"
+#include "dyadic/nn/weight_workspace.h"
 
 namespace dyadic {
 

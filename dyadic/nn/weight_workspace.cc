@@ -12,6 +12,9 @@ namespace {
 constexpr std::int64_t kPiece = 4096;  // codes on their way to float32
 
 std::byte* at_least(AlignedVector<std::byte>& memory, std::int64_t bytes) {
+  if (static_cast<std::int64_t>(memory.capacity()) < bytes) {
+    AlignedVector<std::byte>().swap(memory);  // first: growth never holds both (= {} would keep the memory)
+  }
   if (std::ssize(memory) < bytes) memory.resize(static_cast<std::size_t>(bytes));
   return memory.data();
 }
@@ -51,7 +54,9 @@ void WeightWorkspace::lend(Tensor& tensor) {
 }
 
 void WeightWorkspace::take_back(Tensor& tensor) {
-  if (tensor.bytes() > bytes()) tensor.swap_memory(memory_);
+  AlignedVector<std::byte> memory;
+  tensor.swap_memory(memory);
+  if (memory.capacity() > memory_.capacity()) memory_.swap(memory);
   tensor = Tensor();
 }
 

@@ -20,7 +20,7 @@ class WeightWorkspace {
   void lend(Tensor& tensor);
   void take_back(Tensor& tensor);
 
-  [[nodiscard]] std::int64_t bytes() const { return std::ssize(memory_); }
+  [[nodiscard]] std::int64_t bytes() const { return static_cast<std::int64_t>(memory_.capacity()); }
 
  private:
   AlignedVector<std::byte> memory_;

@@ -38,7 +38,9 @@ void Tensor::reset(const Shape& shape, const Format& format) {
   shape_ = shape;
   format_ = format;
   compressed_ = false;
-  data_.resize(static_cast<std::size_t>(checked_multiply(size_, code_bytes(code_type(format)), "tensor")));
+  const auto bytes = static_cast<std::size_t>(checked_multiply(size_, code_bytes(code_type(format)), "tensor"));
+  if (bytes > data_.capacity()) AlignedVector<std::byte>().swap(data_);  // first: growth never holds both
+  data_.resize(bytes);
   exponents_.assign(static_cast<std::size_t>(block_count(format, size_)), std::int8_t{kLeastBlockExponent});
 }
 

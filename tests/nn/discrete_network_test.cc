@@ -96,9 +96,9 @@ TEST(DiscreteNetwork, UniformWeightsFallOnTheStates) {
   network.initialise(3, false);
   const auto shares = [&](const Tensor& weight) {
     std::vector<double> result(3);
-    for (std::int64_t i = 0; i < weight.size(); ++i) {
-      result[static_cast<std::size_t>(weight.code(i))] += 1.0 / static_cast<double>(weight.size());
-    }
+    std::vector<std::uint8_t> states(static_cast<std::size_t>(weight.size()));
+    weight.read(0, weight.size(), states.data());
+    for (const std::uint8_t state : states) result[state] += 1.0 / static_cast<double>(weight.size());
     return result;
   };
   const std::vector<Parameter*> parameters = network.parameters();
