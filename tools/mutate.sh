@@ -133,7 +133,7 @@ dyadic/kernels/state_transition.cc ;; s/state + moves : state - moves/state + mo
 dyadic/kernels/state_transition.cc ;; s/static_cast<std::uint64_t>(first + i), 32/static_cast<std::uint64_t>(i), 32/ ;; kernels ;; StateTransition.*
 dyadic/kernels/adam.cc ;; s/(1 - job.beta2) \* (g \* g)/(1 - job.beta2) * g/ ;; kernels ;; Adam.*
 dyadic/kernels/adam.cc ;; s/reread_elements(tensor, format, begin, std::ssize(next), next.data());// ;; kernels ;; Adam.*
-dyadic/kernels/adam.cc ;; s/std::max(moments\[i\], step)/moments[i]/ ;; kernels ;; Adam.*
+dyadic/kernels/adam.cc ;; s/std::max(moments\[i\], step)/std::max(moments[i], step * 0)/ ;; kernels ;; Adam.*
 dyadic/formats/block.cc ;; s/fraction > 1 - /fraction >= 1 - / ;; formats ;; BlockFormat.*
 dyadic/formats/block.cc ;; s/elements % format.block_size != 0 ? 1 : 0/0/ ;; formats ;; BlockFormat.*
 dyadic/formats/format.h ;; s/family == Family::block ||/false ||/ ;; kernels ;; Blocks.*

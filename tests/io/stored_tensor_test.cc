@@ -191,6 +191,7 @@ TEST(StoredTensor, ExponentsOfBlocksLieBesideTheCodes) {
   });
   expect_refused("stored as I8 of shape [3]", [](SafetensorsFile& file) { file.tensors[1].bytes.pop_back(); });
   expect_refused("stored as I8 of shape [3]", [](SafetensorsFile& file) { file.tensors[1].dtype = "U8"; });
+  expect_refused("stored as I8 of shape [3]", [](SafetensorsFile& file) { file.tensors[1].shape = {1, 3}; });
   expect_refused("stored as I8 of shape [2]",
                  [](SafetensorsFile& file) { file.metadata["tensor.t"] = R"({"format":"bfp8b16","shape":[3,7]})"; });
   expect_refused("element 0 is -128", [](SafetensorsFile& file) { file.tensors[0].bytes[0] = std::byte{0x80}; });

@@ -142,6 +142,7 @@ TEST(DiscreteRuns, ABlockOfNanStopsWithTheNameOfTheTensor) {
   advance(trainer);
   for (Parameter* parameter : trainer.network().parameters()) {
     if (parameter->name != "h.weight") continue;
+    parameter->gradient = Tensor(parameter->master.shape(), parameter->gradient_point->current);
     parameter->gradient.codes<float>()[40] = NAN;
     const OptimizerStep step = {.spec = trainer.recipe().train, .learning_rate = 0.1};
     try {
