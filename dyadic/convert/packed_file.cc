@@ -17,8 +17,10 @@ constexpr const char* kStepKey = "dyadic.step";
 constexpr const char* kStateKey = "dyadic.state_sha256";
 constexpr const char* kDataKey = "dyadic.data";
 
-constexpr const char* kThresholdFormat = "q32.0";
 constexpr const char* kDirectionFormat = "binary";
+
+/// Thresholds lie in [-largest, largest + 1].
+const char* threshold_format(const PackedNode& node) { return node.largest < 32767 ? "q16.0" : "q32.0"; }
 
 struct NormRow {
   const char* suffix;
@@ -78,28 +80,29 @@ class Reader {
   std::set<std::string, std::less<>> read_;
 };
 
-ChannelThresholds read_thresholds(Reader& reader, const std::string& node) {
-  const Tensor values = reader.tensor(node + ".thresholds", kThresholdFormat, 2);
-  const Tensor directions = reader.tensor(node + ".directions", kDirectionFormat, 1);
+ChannelThresholds read_thresholds(Reader& reader, const PackedNode& node) {
+  const Tensor values = reader.tensor(node.name + ".thresholds", threshold_format(node), 2);
+  const Tensor directions = reader.tensor(node.name + ".directions", kDirectionFormat, 1);
   ChannelThresholds thresholds = {
       .channels = values.shape()[1], .steps = values.shape()[0], .values = {}, .directions = {}};
-  const auto codes = values.codes<std::int32_t>();
-  thresholds.values.assign(codes.begin(), codes.end());
+  for (std::int64_t i = 0; i < values.size(); ++i) {
+    thresholds.values.push_back(static_cast<std::int32_t>(values.code(i)));
+  }
   for (std::int64_t c = 0; c < directions.size(); ++c) {
     thresholds.directions.push_back(static_cast<std::int32_t>(2 * directions.code(c) - 1));
   }
   return thresholds;
 }
 
-void add_thresholds(SafetensorsFile& file, const std::string& node, const ChannelThresholds& thresholds) {
-  Tensor values({thresholds.steps, thresholds.channels}, parse_format(kThresholdFormat));
-  std::ranges::copy(thresholds.values, values.codes<std::int32_t>().begin());
+void add_thresholds(SafetensorsFile& file, const PackedNode& node, const ChannelThresholds& thresholds) {
+  Tensor values({thresholds.steps, thresholds.channels}, parse_format(threshold_format(node)));
+  for (std::int64_t i = 0; i < values.size(); ++i) values.set_code(i, thresholds.values[static_cast<std::size_t>(i)]);
   Tensor directions({thresholds.channels}, parse_format(kDirectionFormat));
   for (std::int64_t c = 0; c < thresholds.channels; ++c) {
     directions.set_code(c, thresholds.directions[static_cast<std::size_t>(c)] > 0 ? 1 : 0);
   }
-  pack_tensor(file, node + ".thresholds", values);
-  pack_tensor(file, node + ".directions", directions);
+  pack_tensor(file, node.name + ".thresholds", values);
+  pack_tensor(file, node.name + ".directions", directions);
 }
 
 PackedModel read_model(const SafetensorsFile& file, const std::string& path) {
@@ -118,7 +121,7 @@ PackedModel read_model(const SafetensorsFile& file, const std::string& path) {
                        .data_fingerprint = reader.metadata(kDataKey)};
   for (const PackedNode& node : packed_plan(model.recipe)) {
     PackedLayer layer = {.weight = reader.tensor(node.name + ".weight"), .thresholds = {}};
-    if (!node.is_output()) layer.thresholds = read_thresholds(reader, node.name);
+    if (!node.is_output()) layer.thresholds = read_thresholds(reader, node);
     model.layers.push_back(std::move(layer));
     if (!node.is_output() || !node.norm) continue;
     model.norm.emplace();
@@ -142,7 +145,7 @@ SafetensorsFile make_packed_file(const PackedModel& model, Packing packing) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const PackedNode& node = nodes[i];
     pack_tensor(file, node.name + ".weight", model.layers[i].weight, packing);
-    if (!node.is_output()) add_thresholds(file, node.name, model.layers[i].thresholds);
+    if (!node.is_output()) add_thresholds(file, node, model.layers[i].thresholds);
     else if (model.norm) {
       for (const NormRow& row : kNormRows) pack_tensor(file, node.name + row.suffix, (*model.norm).*row.tensor);
     }

@@ -2,13 +2,17 @@
 // evaluating it needs but the data:
 //
 //   NODE.weight       codes of the weight's states, packed to their width, or ternary ones as trits
-//   NODE.thresholds   int32 [steps, channels], each channel's ascending        of every node but the output
-//   NODE.directions   [channels] in format binary, a bit each: 1 or -1         likewise
-//   NODE.mean .variance .scale .bias   [channels], of the output's batch_norm: its scores are made from them when
-//   loaded metadata          "dyadic.packed_model" version, "dyadic.version" of the program, "dyadic.recipe" the
-//   resolved
-//                     recipe as TOML in the formats of its stage (geometry, data, order of pools), "dyadic.step",
-//                     "dyadic.state_sha256", "dyadic.data" of the run; "tensor.NAME" format and shape of each tensor
+//   NODE.thresholds   [steps, channels], each channel's ascending: int16 where sums are below 2^15 - 1, else int32
+//   NODE.directions   [channels] in format binary, a bit each: 1 or -1
+//   OUT.mean, OUT.variance, OUT.scale, OUT.bias   [channels], of the output's batch_norm, which has neither thresholds
+//                     nor directions: its table of scores is made from them when the file is read
+//
+// and in the metadata
+//
+//   dyadic.packed_model   version of this layout; dyadic.version   of the program
+//   dyadic.recipe         the resolved recipe in the formats of its stage: geometry, order of pools, data, loss
+//   dyadic.step, dyadic.state_sha256, dyadic.data   of the run: step, checksum of its state, fingerprint of its data
+//   tensor.NAME           format and shape of each tensor (dyadic/io/stored_tensor.h)
 #pragma once
 
 #include <string>

@@ -149,7 +149,7 @@ TEST_F(Export, ADamagedModelIsRefused) {
   };
   expect_error(with([](auto&, StoredTensor& weight, auto&) { weight.bytes[2] = std::byte{0xFF}; }), 65,
                "m.safetensors: tensor \"c.weight\": element 8 is 3, which is no code of ternary");
-  expect_error(with([](auto&, auto&, StoredTensor& thresholds) { thresholds.bytes[3] = std::byte{0x7F}; }), 65,
+  expect_error(with([](auto&, auto&, StoredTensor& thresholds) { thresholds.bytes[1] = std::byte{0x7F}; }), 65,
                "m.safetensors: tensor c.thresholds: channel 0: threshold ");
   expect_error(with([](SafetensorsFile& file, auto&, auto&) { file.tensors.pop_back(); }), 65,
                "m.safetensors: tensor \"out.bias\": not in the file");

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
 #include "dyadic/kernels/isa.h"
 #include "dyadic/train/batch_loader.h"
@@ -112,20 +114,22 @@ TEST(PackNetwork, ClassesDependOnNoTierNorThreads) {
 // All 10 000 test digits, in the order and batches of an evaluation.
 TEST(PackNetwork, ClassesOfTheWholeTestSetAreTheNetworks) {
   const DataSet digits = generate_digits_set(kDigitSeed, 250, 10000);
-  const auto trainer = trained(small_discrete(), 12);
+  const auto trainer = trained(small_discrete(), 24);
   PackedNetwork packed(
       pack_network(trainer->network(), packed_recipe(*trainer, trainer->progress()), evaluation_pass(*trainer)));
   const Pass pass = evaluation_pass(*trainer);
-  std::vector<std::int64_t> histogram(10, 0);
+  std::int64_t right = 0;
   constexpr std::int64_t kBatch = 1000;
   for (std::int64_t first = 0; first < 10000; first += kBatch) {
     BatchLoader::load_range(digits.test, {first, first + kBatch}, pass, trainer->network());
     const auto pixels = std::span(digits.test.pixels).subspan(static_cast<std::size_t>(first * 784), kBatch * 784);
     const std::vector<std::uint8_t> predicted = packed.forward(packed.input_codes(pixels, kBatch));
     EXPECT_EQ(trainer->network().forward(predicted, pass).errors, 0) << first;
-    for (const std::uint8_t label : predicted) ++histogram[label];
+    for (std::size_t i = 0; i < predicted.size(); ++i) {
+      right += predicted[i] == digits.test.labels[static_cast<std::size_t>(first) + i] ? 1 : 0;
+    }
   }
-  EXPECT_GT(std::ranges::count_if(histogram, [](std::int64_t count) { return count > 100; }), 5) << "it has learnt";
+  EXPECT_GT(right, 2000) << "twice chance: the network says something";
 }
 
 TEST(PackNetwork, SumsThatWaitForPoolsAreFew) {

@@ -62,12 +62,22 @@ TEST(PackedFile, WeightsTakeTwoBitsOrAFifthOfAByte) {
   EXPECT_EQ(weight_bytes(Packing::bits), 16U * 72 / 4);
   EXPECT_EQ(weight_bytes(Packing::trits), (16U * 72 + 4) / 5);
   const SafetensorsFile file = make_packed_file(small_model(), Packing::bits);
-  EXPECT_EQ(file.find("c1.thresholds")->dtype, "I32");
+  EXPECT_EQ(file.find("c1.thresholds")->dtype, "I16");
   EXPECT_EQ(file.find("c1.thresholds")->shape, (Shape{2, 6}));
   EXPECT_EQ(file.find("c1.directions")->bytes.size(), 1U);
   EXPECT_EQ(file.find("out.thresholds"), nullptr);
   EXPECT_EQ(file.find("out.variance")->dtype, "F32");
   EXPECT_EQ(file.metadata.at("dyadic.packed_model"), "1");
+}
+
+TEST(PackedFile, ThresholdsOfWideSumsAreInt32) {
+  const auto trainer = trained(small_discrete({"formats.weight=z6", "formats.activation=z6"}), 2);
+  const PackedModel model =
+      pack_network(trainer->network(), packed_recipe(*trainer, trainer->progress()), evaluation_pass(*trainer));
+  const SafetensorsFile file = through_bytes(make_packed_file(model, Packing::bits));
+  EXPECT_EQ(file.find("c1.thresholds")->dtype, "I32") << "sums to 25 * 128 * 32";
+  EXPECT_EQ(file.find("c2.thresholds")->dtype, "I16") << "sums to 27 * 32 * 32";
+  EXPECT_EQ(classes_of(parse_packed_file(file, "m.safetensors")), classes_of(PackedNetwork(model)));
 }
 
 TEST(PackedFile, TritsAreTernary) {
@@ -100,6 +110,10 @@ void set_int32(SafetensorsFile& file, const std::string& name, std::size_t index
   std::memcpy(tensor_of(file, name).bytes.data() + index * 4, &value, 4);
 }
 
+void set_int16(SafetensorsFile& file, const std::string& name, std::size_t index, std::int16_t value) {
+  std::memcpy(tensor_of(file, name).bytes.data() + index * 2, &value, 2);
+}
+
 void replace_in_metadata(SafetensorsFile& file, const std::string& key, const std::string& from,
                          const std::string& to) {
   std::string& text = file.metadata.at(key);
@@ -119,11 +133,11 @@ const std::vector<BadRow> kBad = {
      "m.safetensors: tensor \"h.weight\": trits: byte 3 is 243, above 242"},
     {"thresholds that do not ascend", Packing::bits,
      [](auto& file) {
-       set_int32(file, "h.thresholds", 2, 5);
-       set_int32(file, "h.thresholds", 16 + 2, 4);
+       set_int16(file, "h.thresholds", 2, 5);
+       set_int16(file, "h.thresholds", 16 + 2, 4);
      },
      "m.safetensors: tensor h.thresholds: channel 2: threshold 4 comes after 5; they must ascend"},
-    {"a threshold beyond all sums", Packing::bits, [](auto& file) { set_int32(file, "h.thresholds", 16, 74); },
+    {"a threshold beyond all sums", Packing::bits, [](auto& file) { set_int16(file, "h.thresholds", 16, 74); },
      "m.safetensors: tensor h.thresholds: channel 0: threshold 74 is outside -72..73"},
     {"too few thresholds", Packing::bits,
      [](auto& file) {
@@ -156,8 +170,8 @@ const std::vector<BadRow> kBad = {
      [](auto& file) { replace_in_metadata(file, "tensor.h.weight", "ternary", "quaternary"); },
      "m.safetensors: tensor \"h.weight\": metadata: format 'quaternary"},
     {"thresholds in another format", Packing::bits,
-     [](auto& file) { replace_in_metadata(file, "tensor.h.thresholds", "q32.0", "q16.16"); },
-     "m.safetensors: tensor \"h.thresholds\": q16.16:sat:rne [2, 16], a packed model has q32.0:sat:rne of 2 "
+     [](auto& file) { replace_in_metadata(file, "tensor.h.thresholds", "q16.0", "q8.8"); },
+     "m.safetensors: tensor \"h.thresholds\": q8.8:sat:rne [2, 16], a packed model has q16.0:sat:rne of 2 "
      "dimensions"},
     {"a missing weight", Packing::bits, [](auto& file) { erase_tensor(file, "c2.weight"); },
      "m.safetensors: tensor \"c2.weight\": not in the file"},
