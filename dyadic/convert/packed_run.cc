@@ -102,24 +102,28 @@ ExportReport export_packed(const std::string& run_or_checkpoint, const std::stri
 EvaluationReport evaluate_packed(PackedNetwork& network, const std::string& path, const RunOptions& options,
                                  const RunObserver& observer) {
   const PackedModel& model = network.model();
-  const DataSet data = load_dataset(model.recipe.data.name, options.data_directory);
-  if (data.train.classes != network.classes()) {
-    throw FileFormatError(path + ": " + std::to_string(network.classes()) + " classes, " + data.name + " has " +
-                          std::to_string(data.train.classes));
+  try {
+    const DataSet data = load_dataset(model.recipe.data.name, options.data_directory);
+    if (data.train.classes != network.classes()) {
+      throw UsageError(std::to_string(network.classes()) + " classes, " + data.name + " has " +
+                       std::to_string(data.train.classes));
+    }
+    if (data.fingerprint != model.data_fingerprint && observer.warning) {
+      observer.warning(path + ": the data are not those that the network was trained on");
+    }
+    const SplitRanges split = split_ranges({model.recipe.data.train, model.recipe.data.valid}, data.train);
+    const EvaluationScore validation = evaluate(network, data.train, split.valid);
+    const EvaluationScore test = evaluate(network, data.test, {0, data.test.count()});
+    return {.checkpoint = path,
+            .step = model.step,
+            .validation_error = validation.error,
+            .test_error = test.error,
+            .test_loss = test.loss,
+            .test_examples = data.test.count(),
+            .checkpoint_sha256 = model.state_sha256};
+  } catch (const UsageError& error) {  // the data set, its split and the shapes are what the file says
+    throw FileFormatError(path + ": " + error.what());
   }
-  if (data.fingerprint != model.data_fingerprint && observer.warning) {
-    observer.warning(path + ": the data are not those that the network was trained on");
-  }
-  const SplitRanges split = split_ranges({model.recipe.data.train, model.recipe.data.valid}, data.train);
-  const EvaluationScore validation = evaluate(network, data.train, split.valid);
-  const EvaluationScore test = evaluate(network, data.test, {0, data.test.count()});
-  return {.checkpoint = path,
-          .step = model.step,
-          .validation_error = validation.error,
-          .test_error = test.error,
-          .test_loss = test.loss,
-          .test_examples = data.test.count(),
-          .checkpoint_sha256 = model.state_sha256};
 }
 
 }  // namespace dyadic

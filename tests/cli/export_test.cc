@@ -153,7 +153,12 @@ TEST_F(Export, ADamagedModelIsRefused) {
                "m.safetensors: tensor c.thresholds: channel 0: threshold ");
   expect_error(with([](SafetensorsFile& file, auto&, auto&) { file.tensors.pop_back(); }), 65,
                "m.safetensors: tensor \"out.bias\": not in the file");
-  std::string bytes = read_text_file(path);
+  expect_error(with([](SafetensorsFile& file, auto&, auto&) {
+                 std::string& recipe = file.metadata.at("dyadic.recipe");
+                 recipe.replace(recipe.find("\"digits\""), 8, "\"digitz\"");
+               }),
+               65, "m.safetensors: ");
+  const std::string bytes = read_text_file(path);
   write_file_atomically(path, std::string_view(bytes).substr(0, bytes.size() - 1));
   expect_error(dyadic({"eval", "m.safetensors"}), 65, "m.safetensors");
 }

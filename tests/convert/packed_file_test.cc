@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dyadic/base/error.h"
+#include "dyadic/base/philox.h"
 #include "dyadic/convert/pack_network.h"
 #include "dyadic/io/file.h"
 #include "tests/convert/small_discrete.h"
@@ -220,6 +221,29 @@ TEST(PackedFile, ErrorsNameFileTensorAndValue) {
       EXPECT_TRUE(std::string(error.what()).starts_with(row.message)) << error.what();
     }
   }
+}
+
+// What the fuzz target does, a few times in each test run: one to four changed bytes, half of them in the header.
+TEST(PackedFile, ChangedBytesAreAnErrorOrANetwork) {
+  const std::vector<std::byte> whole = serialize_safetensors(make_packed_file(small_model(), Packing::bits));
+  std::uint64_t header = 0;
+  std::memcpy(&header, whole.data(), sizeof header);
+  std::uint64_t index = 0;
+  const auto below = [&](std::uint64_t limit) { return random_bits({.seed = 12}, index++, 32) % limit; };
+  int refused = 0;
+  for (int round = 0; round < 400; ++round) {
+    std::vector<std::byte> bytes = whole;
+    for (std::uint64_t changes = 1 + below(4); changes > 0; --changes) {
+      const std::uint64_t at = round % 2 == 0 ? below(bytes.size()) : 8 + below(header);
+      bytes[at] = static_cast<std::byte>(below(256));
+    }
+    try {
+      parse_packed_file(parse_safetensors(bytes, "m", Checksum::ignored), "m");
+    } catch (const FileFormatError&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 100);
 }
 
 TEST(PackedFile, EveryTruncationIsAnError) {

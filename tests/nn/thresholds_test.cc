@@ -114,7 +114,7 @@ TEST(Thresholds, WithoutNormalisationAreTheStaircase) {
   };
   expect_equal(states, sums, 30 * 128, 3, 2);
   const ChannelThresholds folded = fold_thresholds(states, sums, 30 * 128, 1, 2);
-  EXPECT_EQ(folded.values, (std::vector<std::int32_t>{-63, 65})) << "zero for |z| <= 64 / 128, lower half by >=";
+  EXPECT_EQ(folded.values, (std::vector<std::int32_t>{-64, 65})) << "zero for |z| <= 64 of 128 steps";
 }
 
 TEST(Thresholds, AFactorOfZeroFreezesAChannel) {
