@@ -170,7 +170,7 @@ dyadic/kernels/threshold.cc ;; s/directed\[j\] >= value\[j\]/directed[j] > value
 dyadic/kernels/threshold.cc ;; s/direction\[j\] \* static_cast/1 * static_cast/ ;; kernels ;; Threshold.*
 dyadic/kernels/threshold.cc ;; s/tile.column, tile.columns, thresholds,/0, tile.columns, thresholds,/ ;; kernels ;; Threshold.AProducts*
 dyadic/nn/thresholds.cc ;; s/high\[c\] >= low\[c\] ? 1 : -1/1/ ;; nn ;; Thresholds.*
-dyadic/nn/thresholds.cc ;; s/middle\[i\] + (passed ? 0 : 1)/middle[i] + (passed ? 0 : 2)/ ;; nn ;; Thresholds.*
+dyadic/nn/thresholds.cc ;; s/(static_cast<std::int64_t>(i)) > static_cast/(static_cast<std::int64_t>(i)) >= static_cast/ ;; nn ;; Thresholds.*
 dyadic/nn/thresholds.cc ;; s/most(count, largest + 1)/most(count, largest)/ ;; nn ;; Thresholds.*
 dyadic/nn/score_table.cc ;; s/bits > kMagnitude ? -magnitude : magnitude/magnitude/ ;; nn ;; ScoreTable.*
 dyadic/nn/packed_network.cc ;; s/first \* values \* code_bytes(type);/0;/ ;; convert ;; PackNetwork.Codes*
