@@ -136,7 +136,7 @@ PackedNetwork::PackedNetwork(PackedModel model) : model_(std::move(model)), node
                      std::to_string(kMostClasses));
   }
   check_norm(output, model_);
-  named(output.name + ".scale", [&] {
+  named(output.name + ".scale, .bias, .mean or .variance", [&] {
     table_ = make_score_table(output_scores(output, model_), output.sums, output.largest, output.channels());
   });
   states_.resize(nodes_.size());
@@ -150,11 +150,12 @@ void PackedNetwork::check_layer(const PackedNode& node, const PackedLayer& layer
 }
 
 Tensor PackedNetwork::empty_input(std::int64_t count, std::size_t values) const {
-  Tensor input(with_batch(count, model_.recipe.network.input), nodes_.front().reads);
-  if (static_cast<std::int64_t>(values) != input.size()) {
-    throw ShapeError("input: " + std::to_string(values) + " values for " + shape_text(input.shape()));
+  const Shape shape = with_batch(count, model_.recipe.network.input);
+  // Before memory is allocated on the word of a file.
+  if (static_cast<std::int64_t>(values) != element_count(shape)) {
+    throw ShapeError("input: " + std::to_string(values) + " values for " + shape_text(shape));
   }
-  return input;
+  return Tensor(shape, nodes_.front().reads);
 }
 
 Tensor PackedNetwork::input_codes(std::span<const std::uint8_t> pixels, std::int64_t count) const {

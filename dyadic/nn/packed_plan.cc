@@ -6,6 +6,7 @@
 
 #include "dyadic/base/error.h"
 #include "dyadic/experiment/layer_shape.h"
+#include "dyadic/nn/score_table.h"
 #include "dyadic/nn/weights.h"
 
 namespace dyadic {
@@ -159,6 +160,11 @@ std::vector<PackedNode> packed_plan(const Recipe& recipe) {
   // Probabilities are rounded before they are compared; the scores of a hinge are compared as they are.
   walk.want(recipe.network.loss == "squared_hinge",
             "network.loss = \"" + recipe.network.loss + "\" compares rounded numbers; squared_hinge can be packed");
+  const PackedNode& output = walk.nodes.back();
+  const std::int64_t sums = 2 * output.largest + 1;
+  walk.want(sums <= kMostScores / output.channels(), "its table of " + std::to_string(output.channels()) + " x " +
+                                                         std::to_string(sums) + " scores would be more than " +
+                                                         std::to_string(kMostScores));
   return walk.nodes;
 }
 

@@ -192,7 +192,8 @@ const std::vector<BadRow> kBad = {
      },
      "m.safetensors: tensor out.mean: float32:inf:rne [9], the recipe needs float32:inf:rne [10]"},
     {"a scale that is no number", Packing::bits, [](auto& file) { set_int32(file, "out.scale", 4, 0x7FC00000); },
-     "m.safetensors: tensor out.scale: channel 4: the score of sum -16 is no finite float32 number"},
+     "m.safetensors: tensor out.scale, .bias, .mean or .variance: channel 4: the score of sum -16 is no finite float32 "
+     "number"},
     {"a recipe that is none", Packing::bits, [](auto& file) { file.metadata.at("dyadic.recipe") = "seed = "; },
      "m.safetensors: its recipe:1"},
     {"a recipe that cannot be packed", Packing::bits,

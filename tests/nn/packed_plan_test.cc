@@ -71,6 +71,9 @@ const std::vector<RefusedRow> kRefused = {
     {{"network.layers.1={type = \"batch_norm\"}", "network.layers.2={type = \"max_pool\", size = 2}"},
      "layer c1 (network.layers[2], max_pool) cannot be packed: a pool comes before batch_norm or after multi_step"},
     {{"network.layers.9.test_scale=0.5"}, "layer h (network.layers[9], dense) cannot be packed: it has a test_scale"},
+    {{"formats.weight=z8", "formats.activation=z8", "network.layers.9.units=1024"},
+     "layer out (network.layers[12], batch_norm) cannot be packed: its table of 10 x 33554433 scores would be more "
+     "than 16777216"},
     {{"network.loss=softmax_nll"},
      "layer out (network.layers[12], batch_norm) cannot be packed: network.loss = \"softmax_nll\" compares rounded "
      "numbers; squared_hinge can be packed"},
