@@ -100,9 +100,9 @@ ChannelFunction output_scores(const PackedNode& node, const PackedModel& model) 
 
 void check_norm(const PackedNode& node, const PackedModel& model) {
   if (node.norm.has_value() != model.norm.has_value()) {
-    throw UsageError("tensor " + node.name + ".mean: " +
-                     (node.norm ? "missing, but the recipe's" : "there, but no batch_norm is in the recipe's") +
-                     " output needs it");
+    throw UsageError(
+        "tensor " + node.name + ".mean: " +
+        (node.norm ? "missing; the recipe's output has a batch_norm" : "the recipe's output has no batch_norm for it"));
   }
   if (!node.norm) return;
   struct Row {

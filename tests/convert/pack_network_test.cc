@@ -77,6 +77,14 @@ const std::vector<NetworkRow> kNetworks = {
     {"narrow_normalized", {"formats.normalized=float8_e4m3fn:sat:rtz", "formats.statistics=float16"}},
     {"hidden_master", {"formats.weight_master=float32"}},
     {"stages", {"train.stages=[{epochs = 1}, {epochs = 3, weight_moment = \"bfloat16\", statistics = \"float16\"}]"}},
+    {"bare_output",
+     {"network.layers=[{name=\"h\", type=\"dense\", units=16, bias=\"none\", init=\"uniform\"}, "
+      "{type=\"batch_norm\"}, {type=\"multi_step\"}, {name=\"out\", type=\"dense\", units=10, bias=\"none\", "
+      "init=\"uniform\"}]"}},
+    {"convolution_as_output",
+     {"network.layers=[{name=\"c\", type=\"conv2d\", channels=6, kernel=5, stride=2, bias=\"none\", "
+      "init=\"uniform\"}, {type=\"batch_norm\"}, {type=\"multi_step\"}, {name=\"out\", type=\"conv2d\", channels=10, "
+      "kernel=3, bias=\"none\", init=\"uniform\"}, {type=\"max_pool\", size=10}, {type=\"batch_norm\"}]"}},
     {"overlapping_pools", {"network.layers.1={type = \"max_pool\", size = 3, stride = 2}"}},
 };
 
