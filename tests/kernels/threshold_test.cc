@@ -79,7 +79,6 @@ TEST(Threshold, CodesAreTheNumberOfThresholdsPassed) {
   set_thread_count(1);
 }
 
-// 33 x 130 outputs: tiles of every tier begin in the middle of both.
 TEST(Threshold, AProductsTilesGetTheCodesOfTheirSums) {
   constexpr std::int64_t kRows = 33, kColumns = 130, kDepth = 70;
   Tensor a({kRows, kDepth}, parse_format("ternary")), b({kColumns, kDepth}, parse_format("z3"));
@@ -103,6 +102,33 @@ TEST(Threshold, AProductsTilesGetTheCodesOfTheirSums) {
       z += (a.code(i / kColumns * kDepth + k) - 1) * (b.code(i % kColumns * kDepth + k) - 4);
     }
     ASSERT_EQ(codes.code(i), counted(thresholds, i % kColumns, z)) << i;
+  }
+}
+
+TEST(Threshold, ATileLiesAnywhereInTheOutput) {
+  constexpr std::int64_t kChannels = 9, kRows = 6, kColumn = 3, kColumns = 4, kStride = 7;
+  const ChannelThresholds thresholds = random_thresholds(kChannels, 4, 20);
+  std::vector<std::int32_t> sums;
+  for (std::uint64_t i = 0; i < 2 * kStride; ++i) sums.push_back(static_cast<std::int32_t>(random_integer(i, 20, 5)));
+  const std::vector<std::int64_t> rows = {4, 1};
+  Tensor codes({kRows, kChannels}, parse_format("uq16.0"));
+  for (std::int64_t i = 0; i < codes.size(); ++i) codes.set_code(i, 99);
+  ThresholdEpilogue epilogue(thresholds, codes.data(), CodeType::u16);
+  ThresholdEpilogue::consume(&epilogue,
+                             {.sums = sums.data(),
+                              .type = SumType::i32,
+                              .column = kColumn,
+                              .rows = 2,
+                              .columns = kColumns,
+                              .stride = kStride,
+                              .row_index = rows.data()},
+                             0);
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    for (std::int64_t c = 0; c < kChannels; ++c) {
+      const bool inside = (row == 4 || row == 1) && c >= kColumn && c < kColumn + kColumns;
+      const auto at = static_cast<std::size_t>((row == 4 ? 0 : kStride) + c - kColumn);
+      ASSERT_EQ(codes.code(row * kChannels + c), inside ? counted(thresholds, c, sums[at]) : 99) << row << " " << c;
+    }
   }
 }
 
