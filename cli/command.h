@@ -30,6 +30,9 @@ struct Arguments {
   std::string format;
   std::string range;
   std::string examples;
+  std::string to;
+  std::string output;
+  std::string pack;
   bool codes = false;
   bool keys = false;
   bool json = false;
@@ -71,6 +74,7 @@ bool counts_nonfinite(const Arguments& arguments);
 ExitCode run_train(const Arguments& arguments);
 ExitCode run_resume(const Arguments& arguments);
 ExitCode run_eval(const Arguments& arguments);
+ExitCode run_export(const Arguments& arguments);
 ExitCode run_analyze(const Arguments& arguments);
 ExitCode run_quantize(const Arguments& arguments);
 ExitCode run_formats(const Arguments& arguments);

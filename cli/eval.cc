@@ -1,18 +1,38 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "cli/command.h"
 #include "cli/json_line.h"
 #include "cli/progress.h"
+#include "dyadic/convert/packed_run.h"
 #include "dyadic/train/run.h"
 
 namespace dyadic::cli {
+namespace {
+
+/// Of a run, one of its checkpoints, or a packed model.
+EvaluationReport evaluate(const std::string& path, const RunOptions& options, const RunObserver& observer) {
+  std::error_code none;  // what cannot be looked at is an error of evaluate_run()
+  if (std::filesystem::is_regular_file(path, none)) {
+    const SafetensorsFile file = read_safetensors(path);
+    if (is_packed_file(file)) {
+      PackedNetwork network = parse_packed_file(file, path);
+      return evaluate_packed(network, path, options, observer);
+    }
+  }
+  return evaluate_run(path, options, observer);
+}
+
+}  // namespace
 
 ExitCode run_eval(const Arguments& arguments) {
   RunOptions options;
   options.data_directory = arguments.data;
   options.count_nonfinite = counts_nonfinite(arguments);
   Progress progress(progress_style(arguments.json, arguments.quiet));
-  const EvaluationReport report = evaluate_run(arguments.positionals[0], options, progress.observer());
+  const EvaluationReport report = evaluate(arguments.positionals[0], options, progress.observer());
   if (arguments.json) {
     JsonLine line;
     line.text("event", "evaluation").text("checkpoint", report.checkpoint).integer("step", report.step);

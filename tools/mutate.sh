@@ -173,6 +173,21 @@ dyadic/nn/batch_norm.cc ;; s/  if (!pass.training) {/  if (false) {/ ;; nn ;; Di
 dyadic/experiment/recipe_check.cc ;; s/    reads = activation;// ;; experiment ;; DiscreteRecipe.*
 dyadic/train/optimizer.cc ;; s/values\[i\] += wanted\[i\]/values[i] -= wanted[i]/ ;; train ;; DiscreteHash.IsTheGolden*
 dyadic/train/optimizer.cc ;; s/step.momentum \* values\[i\] - rate/step.momentum * values[i] + rate/ ;; train ;; Optimizer.*
+dyadic/formats/trits.cc ;; s/rest > kMostByte/rest > 255/ ;; formats ;; Trits.*
+dyadic/formats/trits.cc ;; s/rest != 0 \&\& (at + 1)/false \&\& (at + 1)/ ;; formats ;; Trits.*
+dyadic/kernels/threshold.cc ;; s/directed\[j\] >= value\[j\]/directed[j] > value[j]/ ;; kernels ;; Threshold.*
+dyadic/kernels/threshold.cc ;; s/direction\[j\] \* static_cast/direction[0] * static_cast/ ;; kernels ;; Threshold.*
+dyadic/kernels/threshold.cc ;; s/tile.column, tile.columns, thresholds,/0, tile.columns, thresholds,/ ;; kernels ;; Threshold.ATile*
+dyadic/nn/thresholds.cc ;; s/high\[c\] >= low\[c\] ? 1 : -1/1/ ;; nn ;; Thresholds.*
+dyadic/nn/thresholds.cc ;; s/(static_cast<std::int64_t>(i)) > static_cast/(static_cast<std::int64_t>(i)) >= static_cast/ ;; nn ;; Thresholds.*
+dyadic/nn/thresholds.cc ;; s/most(count, largest + 1)/most(count, largest)/ ;; nn ;; Thresholds.*
+dyadic/nn/score_table.cc ;; s/bits > kMagnitude ? -magnitude : magnitude/magnitude/ ;; nn ;; ScoreTable.*
+dyadic/nn/packed_network.cc ;; s/first \* values \* code_bytes(type);/0 * values * code_bytes(type);/ ;; convert ;; PackNetwork.Codes*
+dyadic/nn/packed_network.cc ;; s/  for (const PoolShape\& shape : node.state_pools) {/  for (const PoolShape\& shape : node.sum_pools) {/ ;; convert ;; PackNetwork.*
+dyadic/nn/packed_network.cc ;; s/\[&\] { check_thresholds(/[] {}); if (false) named("", [\&] { check_thresholds(/ ;; convert ;; PackedFile.*
+dyadic/nn/packed_plan.cc ;; s/  result.formats = recipe.formats_of_stage(stage);// ;; nn ;; PackedPlan.*
+dyadic/convert/packed_file.cc ;; s/node.largest < 32767/node.largest < 3276700/ ;; convert ;; PackedFile.*
+dyadic/convert/packed_file.cc ;; s/  reader.expect_no_more();// ;; convert ;; PackedFile.*
 TABLE
 }
 

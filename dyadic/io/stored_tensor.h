@@ -6,10 +6,12 @@
 //   grids of 8, 16 or 32 bits (int8, uint8, int16, q8.8, ...)     I8, U8, I16, U16, I32, U32 and the real shape: codes
 //   everything else                                               U8 of shape [packed bytes] (dyadic/formats/packing.h)
 //   block formats: codes as above, and NAME.exponents             I8 of shape [blocks]
+//   ternary, if asked for: "packing":"trits" in the metadata      U8 of shape [packed bytes] (dyadic/formats/trits.h)
 //
 // A 12-bit master and its 10-bit momentum thus take 22 bits per parameter.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,9 +22,11 @@ namespace dyadic {
 
 inline constexpr std::string_view kExponentsSuffix = ".exponents";
 
-/// Appends `tensor` to `file` under `name`. Throws UsageError if the format cannot be stored (`exact`, or one that its
-/// name does not spell out) or a code is not one of the format's.
-void pack_tensor(SafetensorsFile& file, const std::string& name, const Tensor& tensor);
+enum class Packing : std::uint8_t { bits, trits };
+
+/// Appends `tensor` to `file` under `name`. Throws UsageError if the format cannot be stored (`exact`, one that its
+/// name does not spell out, or in trits one that is not ternary) or a code is not one of the format's.
+void pack_tensor(SafetensorsFile& file, const std::string& name, const Tensor& tensor, Packing packing = Packing::bits);
 
 /// The tensor that pack_tensor() stored: same shape, format and codes. Throws FileFormatError naming `path` and `name`
 /// if it is not there, if dtype, shape or size contradict the format, or if a code is not one of the format's.

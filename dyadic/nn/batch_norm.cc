@@ -13,6 +13,11 @@ std::vector<double> values_of(const Tensor& tensor) {
 
 }  // namespace
 
+ChannelNorm running_norm(const Tensor& mean, const Tensor& variance, const Tensor& scale, const Tensor& bias,
+                         double epsilon) {
+  return channel_norm({values_of(mean), values_of(variance)}, epsilon, values_of(scale), values_of(bias));
+}
+
 BatchNormLayer::BatchNormLayer(NumberPlan& plan, int node, const BatchNormOptions& options)
     : normalized_(plan.at(node, Role::normalized)),
       d_preactivation_(plan.at(node, Role::d_preactivation)),
@@ -27,10 +32,6 @@ BatchNormLayer::BatchNormLayer(NumberPlan& plan, int node, const BatchNormOption
   bias_.master.reset({options.channels}, bias_.master_point->current);
   mean_.values.reset({options.channels}, mean_.point->current);
   variance_.values.reset({options.channels}, variance_.point->current);
-}
-
-ChannelNorm BatchNormLayer::norm_of(const ChannelStatistics& statistics) const {
-  return channel_norm(statistics, options_.epsilon, values_of(scale_.master), values_of(bias_.master));
 }
 
 void BatchNormLayer::move_averages(const ChannelStatistics& batch, const Pass& pass) {
@@ -54,12 +55,13 @@ void BatchNormLayer::forward(const Tensor& input, Tensor& output, const Pass& pa
   output.reset(input.shape(), normalized_.current);
   const RoundingRandom random = pass.rounding(normalized_, output);
   if (!pass.training) {
-    const ChannelNorm norm = norm_of({values_of(mean_.values), values_of(variance_.values)});
+    const ChannelNorm norm =
+        running_norm(mean_.values, variance_.values, scale_.master, bias_.master, options_.epsilon);
     pass.count(normalized_, normalise_channels(input, norm, output, random));
     return;
   }
   const ChannelStatistics batch = channel_statistics(input);
-  batch_norm_ = norm_of(batch);
+  batch_norm_ = channel_norm(batch, options_.epsilon, values_of(scale_.master), values_of(bias_.master));
   pass.count(normalized_, normalise_channels(input, batch_norm_, output, random));
   move_averages(batch, pass);
 }

@@ -20,6 +20,10 @@ struct BatchNormOptions {
   bool counts_d_input = true;  // d_preactivation moves its range here: no pool stands between z and this
 };
 
+/// What evaluation normalises by: the running averages, and scale and bias, [channels] each.
+ChannelNorm running_norm(const Tensor& mean, const Tensor& variance, const Tensor& scale, const Tensor& bias,
+                         double epsilon);
+
 class BatchNormLayer : public Layer {
  public:
   BatchNormLayer(NumberPlan& plan, int node, const BatchNormOptions& options);
@@ -31,7 +35,6 @@ class BatchNormLayer : public Layer {
   std::vector<LayerState*> states() override { return {&mean_, &variance_}; }
 
  private:
-  [[nodiscard]] ChannelNorm norm_of(const ChannelStatistics& statistics) const;
   void move_averages(const ChannelStatistics& batch, const Pass& pass);
   void round_gradient(Parameter& parameter, const std::vector<double>& sums, const Pass& pass) const;
 

@@ -5,6 +5,7 @@
 #include "dyadic/base/error.h"
 #include "dyadic/base/math.h"
 #include "dyadic/kernels/elements.h"
+#include "dyadic/nn/input_codes.h"
 #include "dyadic/nn/layer_table.h"
 
 namespace dyadic {
@@ -139,34 +140,18 @@ Tensor& Network::begin_input(std::int64_t count, std::int64_t values) {
 
 void Network::load_input(std::span<const std::uint8_t> pixels, std::int64_t count, const Pass& pass) {
   Tensor& input = begin_input(count, static_cast<std::int64_t>(pixels.size()));
-  const Format& format = input.format();
-  const bool is_fixed = format.family == Family::fixed;
-  if (is_fixed && !signed_pixels_ && format.min_code == 0 && format.max_code == 255 && format.step_exponent == -8) {
-    std::copy(pixels.begin(), pixels.end(), input.codes<std::uint8_t>().begin());  // uq0.8: the byte is the code
-    return;
-  }
-  if (is_fixed && signed_pixels_ && format.min_code == -128 && format.max_code == 127 && format.step_exponent == -7) {
-    std::ranges::transform(pixels, input.codes<std::int8_t>().begin(),  // q1.7: the byte less 128 is
-                           [](std::uint8_t pixel) { return static_cast<std::int8_t>(pixel - 128); });
-    return;
-  }
-  const float step = signed_pixels_ ? 0x1p-7F : 0x1p-8F;
-  const float least = signed_pixels_ ? -1.0F : 0.0F;
-  std::vector<float> values(pixels.size());
-  for (std::size_t i = 0; i < pixels.size(); ++i) values[i] = static_cast<float>(pixels[i]) * step + least;
-  round_input(values, pass);
+  RoundingPoint& point = plan_.at(0, Role::input);
+  count_input(round_pixels(pixels, signed_pixels_, input, pass.rounding(point, input)), pass);
 }
 
 void Network::load_input(std::span<const float> values, std::int64_t count, const Pass& pass) {
-  begin_input(count, static_cast<std::int64_t>(values.size()));
-  round_input(values, pass);
+  Tensor& input = begin_input(count, static_cast<std::int64_t>(values.size()));
+  RoundingPoint& point = plan_.at(0, Role::input);
+  count_input(quantize(values.data(), input.size(), input.format(), input.data(), pass.rounding(point, input)), pass);
 }
 
-void Network::round_input(std::span<const float> values, const Pass& pass) {
-  RoundingPoint& point = plan_.at(0, Role::input);
-  const RoundingCounts counts =
-      quantize(values.data(), input_.size(), input_.format(), input_.data(), pass.rounding(point, input_));
-  if (counts.nonfinite > 0) pass.count(point, counts);  // NaN in the data; the input has no range to follow
+void Network::count_input(const RoundingCounts& counts, const Pass& pass) {
+  if (counts.nonfinite > 0) pass.count(plan_.at(0, Role::input), counts);  // NaN in the data; it has no range to follow
 }
 
 std::int64_t Network::tensor_bytes() const {

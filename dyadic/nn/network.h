@@ -67,7 +67,7 @@ class Network {
   }
 
   Tensor& begin_input(std::int64_t count, std::int64_t values);
-  void round_input(std::span<const float> values, const Pass& pass);
+  void count_input(const RoundingCounts& counts, const Pass& pass);
 
   NumberPlan plan_;
   std::shared_ptr<WeightWorkspace> workspace_;

@@ -31,6 +31,19 @@ const float* float_values(const Tensor& tensor, AlignedVector<float>& scratch) {
   return scratch.data();
 }
 
+Format exact_sum_format(const std::string& name, std::int64_t depth, const Format& a, const Format& b,
+                        int scale_exponent) {
+  if (!sums_fit_int32(depth, a.max_magnitude(), b.max_magnitude())) {
+    throw ShapeError(name + ": exact sums of " + std::to_string(depth) + " products of " + format_name(a) + " and " +
+                     format_name(b) + " do not fit 32 bits; name a format for the preactivation");
+  }
+  const std::int64_t largest = depth * a.max_magnitude() * b.max_magnitude();
+  const int width = std::max(2, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(largest))) + 1);
+  const int fraction_bits = -(a.step_exponent + b.step_exponent + scale_exponent);
+  const std::string spelled = "q" + std::to_string(width - fraction_bits) + "." + std::to_string(fraction_bits) + "s";
+  return make_fixed(spelled, width - fraction_bits, fraction_bits, true, true);
+}
+
 Weights::Weights(NumberPlan& plan, int node, const WeightOptions& options)
     : weight(make_parameter(plan, node, options.name, ParameterKind::weight)),
       bias(make_parameter(plan, node, options.name, ParameterKind::bias)),
@@ -100,16 +113,7 @@ Format Weights::sum_format(const RoundingPoint& point, const Tensor& input, cons
   const Format& b = weight_copy.format();
   if (point.current.family != Family::exact) return point.current;
   if (!is_integer_product(a, b)) return parse_format("float32");  // float sums are that
-  const std::int64_t depth = weight_copy.size() / weight_copy.shape()[0];
-  if (!sums_fit_int32(depth, a.max_magnitude(), b.max_magnitude())) {
-    throw ShapeError(weight.name + ": exact sums of " + std::to_string(depth) + " products of " + format_name(a) +
-                     " and " + format_name(b) + " do not fit 32 bits; name a format for the preactivation");
-  }
-  const std::int64_t largest = depth * a.max_magnitude() * b.max_magnitude();
-  const int width = std::max(2, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(largest))) + 1);
-  const int fraction_bits = -(a.step_exponent + b.step_exponent + scale_exponent(pass));
-  const std::string name = "q" + std::to_string(width - fraction_bits) + "." + std::to_string(fraction_bits) + "s";
-  return make_fixed(name, width - fraction_bits, fraction_bits, true, true);
+  return exact_sum_format(weight.name, weight_copy.size() / weight_copy.shape()[0], a, b, scale_exponent(pass));
 }
 
 void Weights::round_bias_gradient(const Tensor& d_output, const Pass& pass) {

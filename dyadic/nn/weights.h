@@ -78,6 +78,11 @@ class Weights {
   Tensor weight_copy_, bias_copy_;
 };
 
+/// The format that holds every sum of `depth` products of codes of `a` and `b`, times 2^scale_exponent: fixed, its
+/// codes the sums in steps of both. `name` begins the message. Throws ShapeError if they do not fit 32 bits.
+Format exact_sum_format(const std::string& name, std::int64_t depth, const Format& a, const Format& b,
+                        int scale_exponent);
+
 /// True if products of the two are summed as integers.
 bool is_integer_product(const Format& a, const Format& b);
 

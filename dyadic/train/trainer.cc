@@ -29,6 +29,12 @@ std::vector<const RoundingPoint*> kept_points(const Parameter& parameter) {
 
 }  // namespace
 
+std::int64_t evaluation_batch(const Recipe& recipe, std::int64_t largest_tensor) {
+  constexpr std::int64_t kMost = 1000;
+  constexpr std::int64_t kValues = std::int64_t{1} << 20;  // of the largest tensor
+  return std::max(recipe.train.batch, std::min(kMost, kValues / std::max<std::int64_t>(1, largest_tensor)));
+}
+
 Trainer::Trainer(const Recipe& recipe, const DataSet& data, const SafetensorsFile* initial)
     : recipe_(recipe),
       data_(data),
@@ -119,19 +125,12 @@ std::vector<std::string> Trainer::step() {
   return plan.end_batch();
 }
 
-std::int64_t Trainer::evaluation_batch() const {
-  constexpr std::int64_t kMost = 1000;
-  constexpr std::int64_t kValues = std::int64_t{1} << 20;  // of the largest tensor
-  const std::int64_t values = std::max<std::int64_t>(1, network_.largest_tensor());
-  return std::max(recipe_.train.batch, std::min(kMost, kValues / values));
-}
-
 EvaluationScore Trainer::evaluate(const ImageSet& set, ExampleRange range) { return *evaluate_until(set, range, {}); }
 
 std::optional<EvaluationScore> Trainer::evaluate_until(const ImageSet& set, ExampleRange range, const StopTest& stop) {
   std::int64_t errors = 0;
   double loss = 0;
-  const std::int64_t batch = evaluation_batch();
+  const std::int64_t batch = evaluation_batch(recipe_, network_.largest_tensor());
   for (std::int64_t first = range.begin; first < range.end; first += batch) {
     if (stop && stop()) return std::nullopt;
     const std::int64_t count = std::min(batch, range.end - first);

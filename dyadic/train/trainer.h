@@ -48,6 +48,10 @@ struct EvaluationScore {
   double loss = 0;   // mean
 };
 
+/// Examples per evaluation pass, for a network whose largest tensor has so many values per example: memory and speed
+/// depend on it, and the last bits of the loss, by the order of its sum (docs/numerics.md).
+std::int64_t evaluation_batch(const Recipe& recipe, std::int64_t largest_tensor);
+
 class Trainer {
  public:
   /// `initial`: the tensors of another run whose weights this one starts from; null: drawn from the seed.
@@ -95,9 +99,6 @@ class Trainer {
   void check_divergence(double train_error);
   [[nodiscard]] std::optional<EvaluationScore> evaluate_until(const ImageSet& set, ExampleRange range,
                                                               const StopTest& stop);
-  /// Examples per evaluation pass: memory and speed depend on it, and the last bits of the loss, by the order of its
-  /// sum (docs/numerics.md).
-  [[nodiscard]] std::int64_t evaluation_batch() const;
 
   Recipe recipe_;
   const DataSet& data_;

@@ -117,6 +117,31 @@ TEST(StoredTensor, MasterAndMomentumOfTenAndTwelveBitsTakeTwentyTwoBitsPerParame
   EXPECT_LT(bytes, 1200U * 784U * 22U / 8U + 1024U) << "and the header";
 }
 
+TEST(StoredTensor, TernaryRoundTripsThroughTritsIfAskedFor) {
+  const Tensor tensor = sample_tensor({7, 5, 3}, parse_format("ternary*0.5:sat:rna"));
+  SafetensorsFile file;
+  pack_tensor(file, "t", tensor, Packing::trits);
+  EXPECT_EQ(file.metadata.at("tensor.t"), R"({"format":"ternary*0.5:sat:rna","shape":[7,5,3],"packing":"trits"})");
+  EXPECT_EQ(file.tensors[0].dtype, "U8");
+  EXPECT_EQ(file.tensors[0].shape, (Shape{21}));
+  expect_equal(unpack_tensor(file, "t", kPath), tensor);
+  EXPECT_THROW(pack_tensor(file, "u", sample_tensor({2}, parse_format("z2")), Packing::trits), UsageError);
+  SafetensorsFile other = file;
+  other.tensors[0].bytes[4] = std::byte{250};
+  EXPECT_NE(message_of<FileFormatError>([&] { unpack_tensor(other, "t", kPath); }).find("byte 4 is 250"),
+            std::string::npos);
+  for (const char* description :
+       {R"({"format":"z2","shape":[7,5,3],"packing":"trits"})",
+        R"({"format":"ternary","shape":[7,5,3],"packing":"bits"})",
+        R"({"format":"ternary","shape":[7,5,3],"packing":[1]})",
+        R"({"format":"ternary","shape":[7,5,3],"packed":"trits"})",
+        R"({"format":"ternary","shape":[7,5,4],"packing":"trits"})", R"({"format":"ternary","shape":[7,5,3]})"}) {
+    other = file;
+    other.metadata.at("tensor.t") = description;
+    EXPECT_THROW(unpack_tensor(other, "t", kPath), FileFormatError) << description;
+  }
+}
+
 TEST(StoredTensor, RefusesToStoreWhatCouldNotBeReadBack) {
   SafetensorsFile file;
   EXPECT_THROW(pack_tensor(file, "t", Tensor({2}, parse_format("exact"))), UsageError);
