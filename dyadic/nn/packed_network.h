@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dyadic/experiment/recipe.h"
+#include "dyadic/kernels/isa.h"
 #include "dyadic/kernels/packed_weights.h"
 #include "dyadic/kernels/product_choice.h"
 #include "dyadic/nn/packed_plan.h"
