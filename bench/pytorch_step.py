@@ -1,10 +1,10 @@
 """PyTorch float32 on the CPU, one thread: the training step that bench_training times, with the same work.
 
-    pytorch_step.py NETWORK [BATCH]      NETWORK: pi_mnist, mnist or gupta_cifar10
+    pytorch_step.py NETWORK [BATCH]      NETWORK: pi_mnist, mnist, gupta_cifar10, gxnor_mnist, gxnor_cifar10
 
 Gradients by autograd; dropout, momentum, norms, weight decay as in the recipes. Processor time. Protocol:
 peer_process.h; the number 0 asks for the most memory used since the start, above what was used before the network was
-made, in MiB.
+made, in MiB; -N for N forward passes of evaluation.
 """
 import resource
 import sys
@@ -100,26 +100,72 @@ class GuptaCifar10(Network):
         return F.linear(x.flatten(1), self.weights[3], self.biases[3])
 
 
+class Gxnor:
+    """Convolutions (channels, pooled?), a hidden layer and the output, each with batch normalisation; float32 in all."""
+
+    def __init__(self):
+        nn = torch.nn
+        layers, channels = [], self.image[0]
+        for outputs, pooled in self.convolutions:
+            layers.append(nn.Conv2d(channels, outputs, self.kernel, padding=self.padding, bias=False))
+            layers += [nn.MaxPool2d(2)] if pooled else []
+            layers += [nn.BatchNorm2d(outputs, eps=1e-4), nn.Hardtanh()]
+            channels = outputs
+        inputs = channels * self.side**2
+        layers += [nn.Flatten(), nn.Linear(inputs, self.units, bias=False), nn.BatchNorm1d(self.units, eps=1e-4),
+                   nn.Hardtanh(), nn.Linear(self.units, CLASSES, bias=False), nn.BatchNorm1d(CLASSES, eps=1e-4)]
+        self.model = nn.Sequential(*layers)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.01)
+
+    def step(self, x, t):
+        self.model.train()
+        sign = 2.0 * F.one_hot(t, CLASSES) - 1.0
+        F.relu(1 - sign * self.model(2 * x - 1)).square().mean().backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def evaluate(self, x):
+        self.model.eval()
+        with torch.inference_mode():
+            return self.model(2 * x - 1).argmax(dim=1)
+
+
+class GxnorMnist(Gxnor):
+    image = (1, 28, 28)
+    convolutions, kernel, padding, side, units = [(32, True), (64, True)], 5, 0, 4, 512
+
+
+class GxnorCifar10(Gxnor):
+    image = (3, 32, 32)
+    convolutions = [(128, False), (128, True), (256, False), (256, True), (512, False), (512, True)]
+    kernel, padding, side, units = 3, 1, 4, 1024
+
+
 def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 before = peak_mib()
-model = {"pi_mnist": PiMnist, "mnist": Mnist, "gupta_cifar10": GuptaCifar10}[network]()
+model = {"pi_mnist": PiMnist, "mnist": Mnist, "gupta_cifar10": GuptaCifar10,
+         "gxnor_mnist": GxnorMnist, "gxnor_cifar10": GxnorCifar10}[network]()
 images = torch.randint(0, 256, (EXAMPLES, *model.image)).float() / 256
 labels = torch.randint(0, CLASSES, (EXAMPLES,))
 data_mib = images.numel() * 4 / 2**20
 number = 0
 
 
-def step():
+def step(forward_only=False):
     global number
     first = number * BATCH % (EXAMPLES - BATCH)
-    model.step(images[first : first + BATCH], labels[first : first + BATCH])
+    if forward_only:
+        model.evaluate(images[first : first + BATCH])
+    else:
+        model.step(images[first : first + BATCH], labels[first : first + BATCH])
     number += 1
 
 
-step()
+if BATCH > 1:
+    step()  # a batch of one has no statistics to normalise by: it is only evaluated
 print(f"PyTorch {torch.__version__} float32, {torch.backends.cpu.get_cpu_capability()}", flush=True)
 for line in sys.stdin:
     steps = int(line)
@@ -127,6 +173,6 @@ for line in sys.stdin:
         print(peak_mib() - before - data_mib, flush=True)
         continue
     begin = time.process_time()
-    for _ in range(steps):
-        step()
-    print((time.process_time() - begin) / steps * 1e3, flush=True)
+    for _ in range(abs(steps)):
+        step(forward_only=steps < 0)
+    print((time.process_time() - begin) / abs(steps) * 1e3, flush=True)

@@ -1,4 +1,4 @@
-// One training step of three networks in every arithmetic and on every tier, one thread, against PyTorch float32 doing
+// One training step of five networks in every arithmetic and on every tier, one thread, against PyTorch float32 doing
 // the same work (dropout, momentum, norms), repetitions taken in turn; processor time of both. And the memory of such
 // a step.
 //
@@ -95,6 +95,18 @@ Recipe gupta_cifar10(const Arithmetic& arithmetic) {
   return read_recipe(std::string(DYADIC_BENCH_DIR) + "/../recipes/gupta2015/cifar10_cnn.toml", overrides);
 }
 
+Recipe gxnor_mnist(const Arithmetic& arithmetic) {
+  std::vector<Override> overrides = {"data.name=digits", "data.split={train = 2000, valid = 100}"};
+  overrides.insert(overrides.end(), arithmetic.overrides.begin(), arithmetic.overrides.end());
+  return read_recipe(std::string(DYADIC_BENCH_DIR) + "/../recipes/gxnor2018/mnist.toml", overrides);
+}
+
+Recipe gxnor_cifar10(const Arithmetic& arithmetic) {
+  std::vector<Override> overrides = {"data.name=scenes", "data.split={train = 1000, valid = 100}"};
+  overrides.insert(overrides.end(), arithmetic.overrides.begin(), arithmetic.overrides.end());
+  return read_recipe(std::string(DYADIC_BENCH_DIR) + "/../recipes/gxnor2018/cifar10.toml", overrides);
+}
+
 const std::vector<Arithmetic> kOriginals = {{"DFXP 5 9 11", {"DFXP", "5", "9", "11", "100", "0.0001", "0"}, {}},
                                             {"FLP", {"FLP"}, {}},
                                             {"FXP 5 9 11", {"FXP", "5", "9", "11"}, {}},
@@ -110,9 +122,20 @@ const std::vector<Arithmetic> kGuptas = {{"dfx10",
                                          {"q4.12 rnd", {}, {"formats={default = \"q4.12:sat:rnd\"}"}},
                                          {"float32", {}, {"formats={default = \"float32\"}"}}};
 
+// Gradients between layers in 8-bit dynamic fixed point make all products integer ones.
+const std::vector<Arithmetic> kGxnors = {
+    {"ternary", {}, {}},
+    {"integer",
+     {},
+     {"formats.d_preactivation=dfx8", "formats.d_activation=dfx8", "formats.d_normalized=dfx8",
+      "formats.range={initial = -8, update_every = 2, init_epochs = 0}"}},
+    {"float32", {}, {"formats.weight=float32", "formats.activation=float32"}}};
+
 const std::vector<Case> kCases = {
     {"pi_mnist", "PI_MNIST network", pi_mnist, digits, kOriginals, 20, true},
     {"mnist", "MNIST maxout convolutions", mnist, digits, kOriginals, 2, false},
+    {"gxnor_mnist", "MNIST network of Deng et al.", gxnor_mnist, digits, kGxnors, 2, false},
+    {"gxnor_cifar10", "CIFAR-10 network of Deng et al.", gxnor_cifar10, scenes, kGxnors, 1, false},
     {"gupta_cifar10", "CIFAR-10 network of Gupta et al.", gupta_cifar10, scenes, kGuptas, 2, false},
 };
 
@@ -301,7 +324,7 @@ void run(const Options& options) {
     found = true;
     run_case(network, options, result);
   }
-  if (!found) throw UsageError("no network '" + options.network + "': pi_mnist, mnist, gupta_cifar10");
+  if (!found) throw UsageError("no network '" + options.network + "': pi_mnist, mnist, gxnor_mnist, gxnor_cifar10, gupta_cifar10");
   if (options.json.empty()) return;
   FILE* file = std::fopen(options.json.c_str(), "w");
   if (file == nullptr) throw IoError(system_error_text(options.json, "writing"));
