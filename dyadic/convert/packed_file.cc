@@ -11,11 +11,11 @@ namespace dyadic {
 namespace {
 
 constexpr const char* kModelKey = "dyadic.packed_model";
-constexpr const char* kProgramKey = "dyadic.version";
-constexpr const char* kRecipeKey = "dyadic.recipe";
-constexpr const char* kStepKey = "dyadic.step";
-constexpr const char* kStateKey = "dyadic.state_sha256";
-constexpr const char* kDataKey = "dyadic.data";
+constexpr const char* kModelProgramKey = "dyadic.version";
+constexpr const char* kModelRecipeKey = "dyadic.recipe";
+constexpr const char* kModelStepKey = "dyadic.step";
+constexpr const char* kModelStateKey = "dyadic.state_sha256";
+constexpr const char* kModelDataKey = "dyadic.data";
 
 constexpr const char* kDirectionFormat = "binary";
 
@@ -33,9 +33,9 @@ constexpr NormRow kNormRows[] = {{".mean", &RunningNorm::mean},
                                  {".bias", &RunningNorm::bias}};
 
 /// The tensors of a file, each asked for once.
-class Reader {
+class ModelReader {
  public:
-  Reader(const SafetensorsFile& file, const std::string& path) : file_(file), path_(path) {}
+  ModelReader(const SafetensorsFile& file, const std::string& path) : file_(file), path_(path) {}
 
   const std::string& metadata(const std::string& key) const {
     const auto found = file_.metadata.find(key);
@@ -80,7 +80,7 @@ class Reader {
   std::set<std::string, std::less<>> read_;
 };
 
-ChannelThresholds read_thresholds(Reader& reader, const PackedNode& node) {
+ChannelThresholds read_thresholds(ModelReader& reader, const PackedNode& node) {
   const Tensor values = reader.tensor(node.name + ".thresholds", threshold_format(node), 2);
   const Tensor directions = reader.tensor(node.name + ".directions", kDirectionFormat, 1);
   ChannelThresholds thresholds = {
@@ -106,19 +106,19 @@ void add_thresholds(SafetensorsFile& file, const PackedNode& node, const Channel
 }
 
 PackedModel read_model(const SafetensorsFile& file, const std::string& path) {
-  Reader reader(file, path);
+  ModelReader reader(file, path);
   const std::uint32_t version = reader.number(kModelKey);
   if (version > kPackedModelVersion) {
     throw FileFormatError(path + ": packed model version " + std::to_string(version) +
                           " is newer than this program's " + std::to_string(kPackedModelVersion) +
                           "; use a newer dyadic");
   }
-  PackedModel model = {.recipe = parse_recipe(reader.metadata(kRecipeKey), "its recipe", {}),
+  PackedModel model = {.recipe = parse_recipe(reader.metadata(kModelRecipeKey), "its recipe", {}),
                        .layers = {},
                        .norm = std::nullopt,
-                       .step = reader.number(kStepKey),
-                       .state_sha256 = reader.metadata(kStateKey),
-                       .data_fingerprint = reader.metadata(kDataKey)};
+                       .step = reader.number(kModelStepKey),
+                       .state_sha256 = reader.metadata(kModelStateKey),
+                       .data_fingerprint = reader.metadata(kModelDataKey)};
   for (const PackedNode& node : packed_plan(model.recipe)) {
     PackedLayer layer = {.weight = reader.tensor(node.name + ".weight"), .thresholds = {}};
     if (!node.is_output()) layer.thresholds = read_thresholds(reader, node);
@@ -136,11 +136,11 @@ PackedModel read_model(const SafetensorsFile& file, const std::string& path) {
 SafetensorsFile make_packed_file(const PackedModel& model, Packing packing) {
   SafetensorsFile file;
   file.metadata[kModelKey] = std::to_string(kPackedModelVersion);
-  file.metadata[kProgramKey] = DYADIC_VERSION;
-  file.metadata[kRecipeKey] = recipe_text(model.recipe);
-  file.metadata[kStepKey] = std::to_string(model.step);
-  file.metadata[kStateKey] = model.state_sha256;
-  file.metadata[kDataKey] = model.data_fingerprint;
+  file.metadata[kModelProgramKey] = DYADIC_VERSION;
+  file.metadata[kModelRecipeKey] = recipe_text(model.recipe);
+  file.metadata[kModelStepKey] = std::to_string(model.step);
+  file.metadata[kModelStateKey] = model.state_sha256;
+  file.metadata[kModelDataKey] = model.data_fingerprint;
   const std::vector<PackedNode> nodes = packed_plan(model.recipe);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const PackedNode& node = nodes[i];

@@ -10,16 +10,16 @@ namespace dyadic {
 namespace {
 
 /// Channels whose sums and counts stay in registers or the nearest cache while all thresholds pass.
-constexpr std::int64_t kStretch = 64;
-constexpr std::int64_t kPieceValues = 4096;
+constexpr std::int64_t kThresholdStretch = 64;
+constexpr std::int64_t kThresholdPiece = 4096;
 
 /// Codes of n neighbouring channels from `channel` on.
 template <typename Sum, typename Code>
 void count_row(const Sum* z, std::int64_t channel, std::int64_t n, const ChannelThresholds& thresholds, Code* codes) {
-  std::array<std::int32_t, kStretch> directed;
-  std::array<std::int32_t, kStretch> count;
-  for (std::int64_t first = 0; first < n; first += kStretch) {
-    const auto stretch = static_cast<std::size_t>(std::min(kStretch, n - first));
+  std::array<std::int32_t, kThresholdStretch> directed;
+  std::array<std::int32_t, kThresholdStretch> count;
+  for (std::int64_t first = 0; first < n; first += kThresholdStretch) {
+    const auto stretch = static_cast<std::size_t>(std::min(kThresholdStretch, n - first));
     const std::int32_t* direction = thresholds.directions.data() + channel + first;
     const std::int32_t* value = thresholds.values.data() + channel + first;
     for (std::size_t j = 0; j < stretch; ++j)
@@ -37,7 +37,7 @@ void count_rows(const Tensor& z, const ChannelThresholds& thresholds, void* code
   const std::int64_t channels = thresholds.channels;
   const auto* from = static_cast<const Sum*>(z.data());
   auto* to = static_cast<Code*>(codes);
-  parallel_for(z.size() / channels, std::max<std::int64_t>(1, kPieceValues / channels),
+  parallel_for(z.size() / channels, std::max<std::int64_t>(1, kThresholdPiece / channels),
                [&](std::int64_t begin, std::int64_t end, int) {
                  for (std::int64_t row = begin; row < end; ++row) {
                    count_row(from + row * channels, 0, channels, thresholds, to + row * channels);

@@ -117,13 +117,13 @@ void add_steps(Walk& walk) {
 
 void add_view(Walk& walk) { walk.want(!walk.has_sums(), "flatten comes after multi_step"); }
 
-struct Row {
+struct PackedRow {
   std::string_view type;
   void (*add)(Walk& walk);
 };
 
-constexpr Row kRows[] = {{"dense", add_node},      {"conv2d", add_node},      {"max_pool", add_pool},
-                         {"batch_norm", add_norm}, {"multi_step", add_steps}, {"flatten", add_view}};
+constexpr PackedRow kPackedRows[] = {{"dense", add_node},      {"conv2d", add_node},      {"max_pool", add_pool},
+                                     {"batch_norm", add_norm}, {"multi_step", add_steps}, {"flatten", add_view}};
 
 void check_input(const Recipe& recipe) {
   const Format& input = recipe.formats.at("input", Role::input);
@@ -149,8 +149,8 @@ std::vector<PackedNode> packed_plan(const Recipe& recipe) {
     const std::string& type = walk.layer().type;
     const auto* refusal = std::ranges::find(kRefusals, type, &Refusal::type);
     if (refusal != std::end(kRefusals)) walk.refuse(std::string(refusal->reason));
-    const auto* row = std::ranges::find(kRows, type, &Row::type);
-    if (row == std::end(kRows)) walk.refuse("a layer of this type has no integer form");
+    const auto* row = std::ranges::find(kPackedRows, type, &PackedRow::type);
+    if (row == std::end(kPackedRows)) walk.refuse("a layer of this type has no integer form");
     row->add(walk);
     walk.shape = layer_output_shape(walk.layer(), walk.shape);
     if (walk.has_sums()) walk.nodes.back().sums_shape = walk.shape;
