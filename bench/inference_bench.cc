@@ -48,32 +48,23 @@ const std::vector<Case> kCases = {
 
 /// The pixels of `count` test examples from `first` on.
 std::vector<std::uint8_t> pixels_of(const DataSet& data, std::int64_t first, std::int64_t count) {
-  const std::int64_t values = static_cast<std::int64_t>(data.test.pixels.size()) / data.test.count();
+  const std::int64_t values = data.test.values();
   const auto begin = data.test.pixels.begin() + first * values;
   return {begin, begin + count * values};
 }
 
-/// The network's own classes, by its forward pass in evaluation.
-std::vector<std::uint8_t> expected_classes(Trainer& trainer, const std::vector<std::uint8_t>& pixels,
-                                           std::int64_t count) {
+/// How many of these classes the network itself does not predict, by its forward pass in evaluation.
+std::int64_t differences(Trainer& trainer, const std::vector<std::uint8_t>& pixels,
+                         const std::vector<std::uint8_t>& classes, const Pass& pass) {
   Network& network = trainer.network();
-  const Pass pass = {.plan = &network.plan(), .seed = trainer.recipe().seed, .step = trainer.progress().step};
-  network.load_input(std::span<const std::uint8_t>(pixels), count, pass);
-  std::vector<std::uint8_t> classes;
-  const Tensor& output = network.forward_to_output(pass);
-  const auto values = output.codes<float>();
-  const std::int64_t width = output.size() / count;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto row = values.begin() + i * width;
-    classes.push_back(static_cast<std::uint8_t>(std::max_element(row, row + width) - row));
-  }
-  return classes;
+  network.load_input(std::span<const std::uint8_t>(pixels), std::ssize(classes), pass);
+  return network.forward(classes, pass).errors;
 }
 
 nlohmann::json measure(const Case& network, std::int64_t batch, const std::string& python, bool quick) {
   const DataSet data = network.data();
-  Recipe recipe = read_recipe(std::string(DYADIC_BENCH_DIR) + "/../recipes/gxnor2018/" + network.recipe,
-                              network.overrides);
+  Recipe recipe =
+      read_recipe(std::string(DYADIC_BENCH_DIR) + "/../recipes/gxnor2018/" + network.recipe, network.overrides);
   recipe.train.batch = 100;
   Trainer trainer(recipe, data, nullptr);
   for (int i = 0; i < 2; ++i) trainer.step();  // batch normalisation has seen something
@@ -82,7 +73,7 @@ nlohmann::json measure(const Case& network, std::int64_t batch, const std::strin
 
   const std::vector<std::uint8_t> pixels = pixels_of(data, 0, batch);
   const Tensor input = packed.input_codes(std::span<const std::uint8_t>(pixels), batch);
-  if (packed.forward(input) != expected_classes(trainer, pixels, batch)) {
+  if (differences(trainer, pixels, packed.forward(input), pass) != 0) {
     throw Error(std::string("WRONG ANSWER: ") + network.name + " packed predicts other classes than in evaluation");
   }
   std::unique_ptr<PeerProcess> peer;
@@ -105,7 +96,8 @@ nlohmann::json measure(const Case& network, std::int64_t batch, const std::strin
     ratios.push_back(peers.back() / own.back());
   }
   const std::int64_t weights = trainer.network().parameter_count();
-  const auto file_bytes = static_cast<double>(serialize_safetensors(packed_file(packed.model(), Packing::bits)).size());
+  const auto file_bytes =
+      static_cast<double>(serialize_safetensors(make_packed_file(packed.model(), Packing::bits)).size());
   const double smaller = 4.0 * static_cast<double>(weights) / file_bytes;
   std::string instructions;
   for (std::size_t i = 0; i < packed.nodes().size(); ++i) {

@@ -324,7 +324,9 @@ void run(const Options& options) {
     found = true;
     run_case(network, options, result);
   }
-  if (!found) throw UsageError("no network '" + options.network + "': pi_mnist, mnist, gxnor_mnist, gxnor_cifar10, gupta_cifar10");
+  if (!found)
+    throw UsageError("no network '" + options.network +
+                     "': pi_mnist, mnist, gxnor_mnist, gxnor_cifar10, gupta_cifar10");
   if (options.json.empty()) return;
   FILE* file = std::fopen(options.json.c_str(), "w");
   if (file == nullptr) throw IoError(system_error_text(options.json, "writing"));

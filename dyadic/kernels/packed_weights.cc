@@ -47,9 +47,10 @@ struct PackedWeights::State {
 };
 
 PackedWeights::PackedWeights(std::int64_t outputs, std::int64_t depth, std::int64_t groups,
-                             const IntegerOperand& weights, const IntegerOperand& inputs, std::int64_t rows)
-    : state_(std::make_unique<State>()) {
-  State& state = *state_;
+                             const IntegerOperand& weights, const IntegerOperand& inputs, std::int64_t rows) {
+  const auto made = std::make_shared<State>();
+  state_ = made;
+  State& state = *made;
   state.isa = active_isa();
   state.outputs = outputs;
   state.depth = depth;
@@ -81,10 +82,6 @@ PackedWeights::PackedWeights(std::int64_t outputs, std::int64_t depth, std::int6
   }
   state.weights.codes = nullptr;
 }
-
-PackedWeights::~PackedWeights() = default;
-PackedWeights::PackedWeights(PackedWeights&&) noexcept = default;
-PackedWeights& PackedWeights::operator=(PackedWeights&&) noexcept = default;
 
 std::int64_t PackedWeights::bytes() const {
   std::int64_t bytes = std::ssize(state_->codes);

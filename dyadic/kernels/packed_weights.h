@@ -23,9 +23,6 @@ class PackedWeights {
   /// (product_choice.h). Holds for the instruction set of now. Throws UsageError if int32 sums do not hold every sum.
   PackedWeights(std::int64_t outputs, std::int64_t depth, std::int64_t groups, const IntegerOperand& weights,
                 const IntegerOperand& inputs, std::int64_t rows);
-  ~PackedWeights();
-  PackedWeights(PackedWeights&&) noexcept;
-  PackedWeights& operator=(PackedWeights&&) noexcept;
 
   [[nodiscard]] std::int64_t bytes() const;
   /// The instruction that multiplies: "vpshufb".
@@ -39,7 +36,7 @@ class PackedWeights {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<const State> state_;  // copies share it
 };
 
 }  // namespace dyadic

@@ -91,14 +91,15 @@ void check_norm(const PackedNode& node, const PackedModel& model) {
         (node.norm ? "missing; the recipe's output has a batch_norm" : "the recipe's output has no batch_norm for it"));
   }
   if (!node.norm) return;
-  struct Row {
+  struct NormTensor {
     const char* suffix;
     const Tensor& tensor;
     Role role;
   };
-  for (const Row& row :
-       {Row{".mean", model.norm->mean, Role::statistics}, Row{".variance", model.norm->variance, Role::statistics},
-        Row{".scale", model.norm->scale, Role::scale_master}, Row{".bias", model.norm->bias, Role::bias_master}}) {
+  for (const NormTensor& row : {NormTensor{".mean", model.norm->mean, Role::statistics},
+                                NormTensor{".variance", model.norm->variance, Role::statistics},
+                                NormTensor{".scale", model.norm->scale, Role::scale_master},
+                                NormTensor{".bias", model.norm->bias, Role::bias_master}}) {
     const Format& format = model.recipe.formats.at(node.name, row.role);
     // A dynamic format's range is where training left it.
     const Format ranged = format.family == row.tensor.format().family && row.tensor.format().has_range()

@@ -9,7 +9,7 @@
 namespace dyadic {
 namespace {
 
-constexpr std::int64_t kPiece = 4096;  // codes on their way to float32
+constexpr std::int64_t kDecodedPiece = 4096;  // codes on their way to float32
 
 std::byte* at_least(AlignedVector<std::byte>& memory, std::int64_t bytes) {
   if (static_cast<std::int64_t>(memory.capacity()) < bytes) {
@@ -33,9 +33,9 @@ const float* WeightWorkspace::values(const Tensor& tensor, int scale_exponent) {
   if (type == CodeType::f32 && scale_exponent == 0) return tensor.codes<float>().data();
   auto* values = reinterpret_cast<float*>(at_least(memory_, tensor.size() * static_cast<std::int64_t>(sizeof(float))));
   if (tensor.is_compressed()) {
-    std::array<std::byte, kPiece * 4> codes;
-    for (std::int64_t first = 0; first < tensor.size(); first += kPiece) {
-      const std::int64_t count = std::min(kPiece, tensor.size() - first);
+    std::array<std::byte, kDecodedPiece * 4> codes;
+    for (std::int64_t first = 0; first < tensor.size(); first += kDecodedPiece) {
+      const std::int64_t count = std::min(kDecodedPiece, tensor.size() - first);
       tensor.read(first, count, codes.data());
       dequantize(codes.data(), count, tensor.format(), values + first);
     }

@@ -8,7 +8,7 @@
 #include "dyadic/base/parallel.h"
 #include "tests/kernels/convolution_test.h"
 
-namespace dyadic {
+namespace dyadic::packed_weights_test {
 namespace {
 
 using convolution_test::Codes;
@@ -160,4 +160,4 @@ TEST(TernaryKernel, IsNamedAndParsed) {
 }
 
 }  // namespace
-}  // namespace dyadic
+}  // namespace dyadic::packed_weights_test
