@@ -188,6 +188,21 @@ dyadic/nn/packed_network.cc ;; s/\[&\] { check_thresholds(/[] {}); if (false) na
 dyadic/nn/packed_plan.cc ;; s/  result.formats = recipe.formats_of_stage(stage);// ;; nn ;; PackedPlan.*
 dyadic/convert/packed_file.cc ;; s/node.largest < 32767/node.largest < 3276700/ ;; convert ;; PackedFile.*
 dyadic/convert/packed_file.cc ;; s/  reader.expect_no_more();// ;; convert ;; PackedFile.*
+dyadic/kernels/avx2/product_narrow.cc ;; s/0, -2, -2, -4, -2, -4, -4, -6, -2, -4, -4, -6, -4, -6, -6, -8,  \/\//0, -2, -2, -4, -2, -4, -4, -6, -2, -4, -4, -6, -4, -6, -6, -6,  \/\// ;; kernels ;; IntegerProduct.*:PackedWeights.*
+dyadic/kernels/avx2/product_narrow.cc ;; s/kMostGroups = 15;/kMostGroups = 17;/ ;; kernels ;; IntegerProduct.IsExactForWorst*
+dyadic/kernels/avx2/product_narrow.cc ;; s/32767 \/ (2 \* 255 \* product::kLightByte)/32767 \/ (255 * product::kLightByte)/ ;; kernels ;; IntegerProduct.IsExactForWorst*
+dyadic/kernels/avx2/product_narrow.cc ;; s/kMostGroups = 32767 \/ (2 \* 255);/kMostGroups = 32767 \/ 255;/ ;; kernels ;; IntegerProduct.IsExactForWorst*
+dyadic/kernels/avx2/product_narrow.cc ;; s/32767 \/ (8 \* 128 \* 3)/32767 \/ (2 * 128 * 3)/ ;; kernels ;; PackedWeights.*
+dyadic/kernels/avx2/product_planes_pack.cc ;; s/~zero & exist/~zero/ ;; kernels ;; IntegerProduct.*
+dyadic/kernels/avx2/product_planes_pack.cc ;; s/const __m256i below = _mm256_cmpgt_epi8(_mm256_setzero_si256(), values)/const __m256i below = _mm256_cmpgt_epi8(values, _mm256_setzero_si256())/ ;; kernels ;; IntegerProduct.*
+dyadic/kernels/avx2/product_two_bits_pack.cc ;; s/from\[2 \* width\] << 4/from[2 * width] << 2/ ;; kernels ;; PackedWeights.*
+dyadic/kernels/product_driver.cc ;; s/packed_->sums.data() + first \* width/packed_->sums.data()/ ;; kernels ;; PackedWeights.*
+dyadic/kernels/ref/product.cc ;; s/std::popcount(gate) - 2/std::popcount(gate) - 1/ ;; kernels ;; IntegerProduct.*
+dyadic/tensor/tensor.cc ;; s/pack_stretch(codes, format_, first, count, data_)/pack_stretch(codes, format_, 0, count, data_)/ ;; tensor ;; CompressedTensor.*
+dyadic/formats/packing.cc ;; s/packed.data() + first \/ 8 \* format.width/packed.data() + first \/ 8/ ;; tensor ;; CompressedTensor.*
+dyadic/nn/network.cc ;; s/      workspace_->take_back(parameter->gradient);// ;; train ;; Allocations.*
+dyadic/nn/weight_workspace.cc ;; s/tensor.format(), values + first);/tensor.format(), values);/ ;; train ;; DiscreteHash.*
+dyadic/train/optimizer.cc ;; s/gradient\[i\] = -(rate \* gradient\[i\])/gradient[i] = rate * gradient[i]/ ;; train ;; DiscreteRuns.PlainSgd*
 TABLE
 }
 

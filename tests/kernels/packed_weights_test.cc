@@ -52,8 +52,10 @@ TEST(PackedWeights, MultiplyAsCodesDo) {
         for (const std::int64_t m : {1, 3, 9, 70}) {
           for (const std::int64_t depth : {1, 31, 33, 517}) {
             constexpr std::int64_t kOutputs = 37;
-            const auto w = make_operand(kOutputs, depth, weights, Order::along, Pattern::random, 1);
-            const auto x = make_operand(m, depth, inputs, Order::along, Pattern::random, 2);
+            // Three rows of the largest sums: narrow accumulators would wrap.
+            const Pattern pattern = m == 3 ? Pattern::all_low : Pattern::random;
+            const auto w = make_operand(kOutputs, depth, weights, Order::along, pattern, 1);
+            const auto x = make_operand(m, depth, inputs, Order::along, pattern, 2);
             IntegerOperand w_view = w.view, x_view = x.view;
             w_view.codes = w.memory.data();
             const PackedWeights packed(kOutputs, depth, 1, w_view, x_view, m);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
+#include <vector>
 
 #include "dyadic/base/error.h"
 #include "dyadic/formats/table.h"
@@ -61,6 +63,49 @@ TEST(Tensor, OwnsTheExponentsOfItsBlocks) {
   EXPECT_EQ(tensor.bytes(), 20);
   tensor.reset({9}, parse_format("float32"));
   EXPECT_TRUE(tensor.exponents().empty());
+}
+
+TEST(CompressedTensor, KeepsCodesAtTheirWidth) {
+  for (const char* name : {"binary", "ternary", "z2", "z3", "z7", "z8"}) {
+    const Format format = parse_format(name);
+    Tensor plain({5, 11}, format);
+    for (std::int64_t i = 0; i < plain.size(); ++i) plain.set_code(i, (i * 7 + i / 3) % (format.max_code + 1));
+    Tensor tensor = plain;
+    tensor.compress();
+    EXPECT_TRUE(tensor.is_compressed());
+    EXPECT_EQ(tensor.bytes(), (55 * format.width + 7) / 8) << name;
+    EXPECT_THROW(static_cast<void>(tensor.data()), Error);
+    std::vector<std::byte> codes(static_cast<std::size_t>(plain.bytes()));
+    tensor.read(0, 55, codes.data());
+    EXPECT_EQ(std::memcmp(codes.data(), plain.data(), codes.size()), 0) << name;
+    tensor.read(16, 39, codes.data());
+    const std::int64_t bytes = code_bytes(code_type(format));
+    EXPECT_EQ(std::memcmp(codes.data(), static_cast<const std::byte*>(plain.data()) + 16 * bytes,
+                          static_cast<std::size_t>(39 * bytes)),
+              0)
+        << name;
+  }
+}
+
+TEST(CompressedTensor, RewritesAStretchAndNothingBesideIt) {
+  const Format format = parse_format("ternary");
+  Tensor tensor({64}, format);
+  for (std::int64_t i = 0; i < 64; ++i) tensor.set_code(i, i % 3);
+  tensor.compress();
+  const std::vector<std::uint8_t> twos(16, 2);
+  tensor.write(24, 16, twos.data());
+  std::vector<std::uint8_t> codes(64);
+  tensor.read(0, 64, codes.data());
+  for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(codes[i], i >= 24 && i < 40 ? 2 : i % 3) << i;
+}
+
+TEST(CompressedTensor, IsPlainAgainAfterReset) {
+  Tensor tensor({8}, parse_format("ternary"));
+  tensor.compress();
+  tensor.reset({8}, parse_format("float32"));
+  EXPECT_FALSE(tensor.is_compressed());
+  EXPECT_EQ(tensor.bytes(), 32);
+  EXPECT_THROW(tensor.compress(), Error);  // of discrete formats alone
 }
 
 }  // namespace

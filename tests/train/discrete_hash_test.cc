@@ -123,6 +123,27 @@ TEST(DiscreteHash, IsTheGoldenOneWithMomentsInBlocks) {
             "42a724e51b2e7e49313421c5cbd1e6ddd29e48b17e1452a92c7aae1fb889a822");
 }
 
+/// The packed states of every discrete weight after a few steps, one after the other.
+std::vector<std::byte> states_after(const std::vector<Override>& overrides) {
+  Trainer trainer(small_discrete_run(overrides), few_digits(), nullptr);
+  for (std::uint32_t i = 0; i < 5; ++i) advance(trainer);
+  std::vector<std::byte> states;
+  for (const Parameter* parameter : trainer.network().parameters()) {
+    if (!parameter->master.is_compressed()) continue;
+    const auto bytes = parameter->master.compressed_bytes();
+    states.insert(states.end(), bytes.begin(), bytes.end());
+    EXPECT_EQ(parameter->update.empty(), overrides.back() == "train.momentum={start = 0, end = 0}") << parameter->name;
+  }
+  EXPECT_FALSE(states.empty());
+  return states;
+}
+
+TEST(DiscreteRuns, PlainSgdKeepsNoMomentumAndMovesAsWithOneOfZero) {
+  const std::string sgd = "train.optimizer={type = \"sgd\"}";
+  EXPECT_EQ(states_after({sgd, "train.momentum={start = 0, end = 0}"}),
+            states_after({sgd, "train.momentum={start = 1e-300, end = 1e-300}"}));
+}
+
 TEST(DiscreteRuns, LearnWithMomentsOfAByte) {
   Trainer trainer(
       small_discrete_run({"formats.weight_update=\"bfp8b32:sat:sr\"", "formats.weight_moment=\"bfp8b32:sat:sr\""}),
