@@ -29,7 +29,7 @@ EvaluationReport evaluate(const std::string& path, const RunOptions& options, co
     const SafetensorsFile file = read_safetensors(path);
     if (is_packed_file(file)) {
       PackedNetwork network = parse_packed_file(file, path);
-      const EvaluationReport report = evaluate_packed(network, path, options, observer);
+      EvaluationReport report = evaluate_packed(network, path, options, observer);
       kernels = kernels_in_short(network);
       return report;
     }

@@ -131,11 +131,10 @@ bool parse_block(std::string_view name, Format& format) {
   std::string_view rest = name;
   int width = 0;
   int size = 0;
-  if (!take(rest, "bfp") || !take_int(rest, width, false) || !take(rest, "b") || !take_int(rest, size, false) ||
-      !rest.empty()) {
-    return false;
-  }
+  if (!take(rest, "bfp") || !take_int(rest, width, false)) return false;
   const std::string where = "format '" + std::string(name) + "': ";
+  if (rest.empty()) throw UsageError(where + "no size of a block; the nearest is '" + std::string(name) + "b32'");
+  if (!take(rest, "b") || !take_int(rest, size, false) || !rest.empty()) return false;
   if (width < kMinWidth || width > kMaxBlockWidth) {
     throw UsageError(where + "width " + std::to_string(width) + " is outside " + std::to_string(kMinWidth) + ".." +
                      std::to_string(kMaxBlockWidth));
