@@ -42,8 +42,14 @@ DataSet digits() { return generate_digits_set(kDigitSeed, 300, 200); }
 DataSet scenes() { return generate_scenes_set(1, 300, 200); }
 
 const std::vector<Case> kCases = {
-    {"gxnor_mnist", "mnist.toml", {"data.name=digits", "data.split={train = 200, valid = 100}"}, digits},
-    {"gxnor_cifar10", "cifar10.toml", {"data.name=scenes", "data.split={train = 200, valid = 100}"}, scenes},
+    {"gxnor_mnist",
+     "mnist.toml",
+     {"data.name=digits", "data.split={train = 200, valid = 100}", "train.batch=100"},
+     digits},
+    {"gxnor_cifar10",
+     "cifar10.toml",
+     {"data.name=scenes", "data.split={train = 200, valid = 100}", "train.batch=100"},
+     scenes},
 };
 
 /// The pixels of `count` test examples from `first` on.
@@ -65,7 +71,6 @@ nlohmann::json measure(const Case& network, std::int64_t batch, const std::strin
   const DataSet data = network.data();
   Recipe recipe =
       read_recipe(std::string(DYADIC_BENCH_DIR) + "/../recipes/gxnor2018/" + network.recipe, network.overrides);
-  recipe.train.batch = 100;
   Trainer trainer(recipe, data, nullptr);
   for (int i = 0; i < 2; ++i) trainer.step();  // batch normalisation has seen something
   const Pass pass = {.plan = &trainer.network().plan(), .seed = recipe.seed, .step = trainer.progress().step};

@@ -2,6 +2,7 @@
 // for two instructions a cycle at a latency of five.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "bench/timing.h"
@@ -93,6 +94,20 @@ DYADIC_END_TARGET
 
 DYADIC_BEGIN_AVX2
 namespace ceilings::avx2 {
+/// Reads whole vectors, eight at a time, and looks at their OR alone.
+inline void read(const std::byte* from, std::int64_t bytes) {
+  __m256i seen[8] = {};
+  for (std::int64_t i = 0; i < bytes; i += 256) {
+    _Pragma("GCC unroll 8") for (int v = 0; v < 8; ++v) {
+      seen[v] = _mm256_or_si256(seen[v], _mm256_load_si256(reinterpret_cast<const __m256i*>(from + i + 32 * v)));
+    }
+    _mm_prefetch(reinterpret_cast<const char*>(from + i + 2048), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(from + i + 2112), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(from + i + 2176), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(from + i + 2240), _MM_HINT_T0);
+  }
+  for (const __m256i& vector : seen) asm volatile("" ::"x"(vector));
+}
 DYADIC_CEILING(vpmaddubsw, __m256i, "x", "vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0")
 inline void popcount(std::int64_t rounds) {
   __m256i sum[kCountChains] = {}, a = {}, b = {}, nibble = {}, table = {};
