@@ -95,7 +95,8 @@ double reading_rate() {
 }
 
 Ceiling ceiling_of(const Figure& figure) {
-  const bool planes = figure.kernel == TernaryKernel::bitplanes;
+  const bool counts = active_isa() == Isa::avx2 || cpu_features().vpopcntdq;  // else bytes run in their place
+  const bool planes = figure.kernel == TernaryKernel::bitplanes && counts;
   switch (active_isa()) {
     case Isa::amx: return planes ? Ceiling::popcount_512 : Ceiling::tdpbssd;
     case Isa::avx512: return planes ? Ceiling::popcount_512 : Ceiling::vpdpbusd;
