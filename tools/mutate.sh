@@ -201,6 +201,8 @@ dyadic/kernels/ref/product.cc ;; s/std::popcount(gate) - 2/std::popcount(gate) -
 dyadic/tensor/tensor.cc ;; s/pack_stretch(codes, format_, first, count, data_)/pack_stretch(codes, format_, 0, count, data_)/ ;; tensor ;; CompressedTensor.*
 dyadic/formats/packing.cc ;; s/packed.data() + first \/ 8 \* format.width/packed.data() + first \/ 8/ ;; tensor ;; CompressedTensor.*
 dyadic/nn/network.cc ;; s/      workspace_->take_back(parameter->gradient);// ;; train ;; Allocations.*
+dyadic/nn/network.cc ;; s/if (!keeps) parameter.update = Tensor();// ;; train ;; DiscreteRuns.PlainSgd*
+dyadic/train/checkpoint.cc ;; s/  trainer.network().fit_updates();.*// ;; train ;; DiscreteRuns.PlainSgd*
 dyadic/nn/weight_workspace.cc ;; s/tensor.format(), values + first);/tensor.format(), values);/ ;; train ;; DiscreteHash.*
 dyadic/train/optimizer.cc ;; s/gradient\[i\] = -(rate \* gradient\[i\])/gradient[i] = rate * gradient[i]/ ;; train ;; DiscreteRuns.PlainSgd*
 TABLE

@@ -125,7 +125,9 @@ void unpack_codes(std::span<const std::byte> packed, const Format& format, std::
 
 void unpack_stretch(std::span<const std::byte> packed, const Format& format, std::int64_t first, std::int64_t count,
                     void* codes) {
-  const std::span<const std::byte> from = packed.subspan(static_cast<std::size_t>(first / 8 * format.width));
+  // No further: another thread may be writing what comes next.
+  const std::span<const std::byte> from = packed.subspan(static_cast<std::size_t>(first / 8 * format.width),
+                                                         static_cast<std::size_t>(packed_bytes(count, format.width)));
   for_code_type(code_type(format), [&]<typename T>(T) {
     unpack<T>(from.data(), std::ssize(from), format.width, count, static_cast<std::byte*>(codes));
   });

@@ -93,8 +93,9 @@ Weights weights_of(const Operand& operand, const ConvolutionShape& shape, std::i
   weights.outputs = shape.group_outputs();
   weights.channels = shape.group_channels();
   weights.output_stride = shape.kernel_h * shape.kernel_w * weights.channels;
-  weights.codes = static_cast<const std::byte*>(operand.integers.codes) +
-                  group * weights.outputs * weights.output_stride * code_bytes(weights.type);
+  const auto* codes = static_cast<const std::byte*>(operand.integers.codes);
+  if (codes == nullptr) return weights;  // packed already
+  weights.codes = codes + group * weights.outputs * weights.output_stride * code_bytes(weights.type);
   for (const std::int64_t kh : taps_h) {
     for (const std::int64_t kw : taps_w) weights.taps.push_back((kh * shape.kernel_w + kw) * weights.channels);
   }

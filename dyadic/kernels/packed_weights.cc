@@ -121,6 +121,7 @@ void PackedWeights::convolve(const ConvolutionShape& shape, const ConvolutionOpe
   if (state.isa == Isa::ref) {
     return integer_convolution(ConvolutionProduct::forward, shape, x, weights, SumType::i32, consume, context);
   }
+  if (!convolution::can_pad(x)) throw UsageError("packed weights: no code of the inputs stands for the padding");
   ConvolutionOperand bounded = x;
   bounded.max_magnitude = state.inputs.max_magnitude;
   const convolution::Options options = {.packed = state.sides};

@@ -529,6 +529,12 @@ PackedSide pack_columns(const ProductPlan& plan) {
   const Side b(plan, depth, false);
   PackedSide packed;
   packed.engine = plan.engine;
+  packed.rows = plan.b.source.rows;
+  packed.depth = plan.b.source.depth;
+  packed.flush_depth = plan.flush_depth;
+  packed.digits = plan.b.digit_count;
+  packed.a_shifted_by = plan.a.shifted_by;
+  packed.b_shifted_by = plan.b.shifted_by;
   const bool is_planes = plan.engine == plan.set->planes;
   packed.choice = {.ternary = is_planes ? TernaryKernel::bitplanes : TernaryKernel::bytes,
                    .b_is_packed = true,

@@ -270,7 +270,11 @@ ProductPlan plan_float_product(const EngineSet& set, std::int64_t m, std::int64_
 }
 
 void use_packed_columns(ProductPlan& plan, const PackedSide& packed) {
-  if (plan.engine != packed.engine) throw Error("packed columns: planned for another engine");
+  const bool same = plan.engine == packed.engine && plan.b.source.rows == packed.rows &&
+                    plan.b.source.depth == packed.depth && plan.flush_depth == packed.flush_depth &&
+                    plan.b.digit_count == packed.digits && plan.a.shifted_by == packed.a_shifted_by &&
+                    plan.b.shifted_by == packed.b_shifted_by;
+  if (!same) throw Error("packed columns: planned for another product");
   plan.packed_b = &packed;
 }
 

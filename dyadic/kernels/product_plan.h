@@ -47,7 +47,11 @@ struct PlanChoice {
 /// rows and depth.
 struct PackedSide {
   const Engine* engine = nullptr;
-  PlanChoice choice;                 // that leads to this engine again
+  PlanChoice choice;  // that leads to this engine again
+  // The rest of what the plan must have in common with the one that they were packed by.
+  std::int64_t rows = 0, depth = 0, flush_depth = 0;
+  int digits = 1;
+  std::int64_t a_shifted_by = 0, b_shifted_by = 0;
   AlignedVector<std::byte> panels;   // [block of the depth][digit][panel]
   AlignedVector<std::int64_t> sums;  // of the rows, where the engine asks for them
 };
@@ -89,7 +93,7 @@ void check_integer_product(std::int64_t depth, const IntegerOperand& a, const In
 
 PackedSide pack_columns(const ProductPlan& plan);
 
-/// Lets a plan use packed columns; throws Error (a defect) unless it has the engine that they were packed for.
+/// Lets a plan use packed columns; throws Error (a defect) unless it would have packed them in the same way.
 void use_packed_columns(ProductPlan& plan, const PackedSide& packed);
 
 /// Runs a plan; integer_product and float_product say what comes out.

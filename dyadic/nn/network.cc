@@ -1,6 +1,7 @@
 #include "dyadic/nn/network.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "dyadic/base/error.h"
 #include "dyadic/base/math.h"
@@ -106,13 +107,10 @@ void Network::initialise(std::uint64_t seed, bool keep_updates) {
          [&](std::int64_t i) { return initial_value(*parameter, uniform, i); });
     compress(*parameter);
 
-    if (!has_momentum_ && master.family == Family::discrete) continue;
-    Tensor old = std::move(parameter->update);
-    parameter->update = Tensor(shape, parameter->update_point->current);
-    if (keep_updates && !old.empty()) {
+    const Tensor old = std::exchange(parameter->update, Tensor());
+    fit_update(*parameter);
+    if (keep_updates && !old.empty() && !parameter->update.empty()) {
       requantize(old, {seed, 0, parameter->update_point->stream()}, parameter->update);
-    } else {
-      fill(parameter->update, {}, zero);
     }
     if (!has_moments_) continue;
     parameter->moment = Tensor(shape, parameter->moment_point->current);
@@ -122,6 +120,18 @@ void Network::initialise(std::uint64_t seed, bool keep_updates) {
     state->values.reset(state->values.shape(), state->point->current);
     fill(state->values, {}, [&](std::int64_t) { return state->initial_value; });
   }
+}
+
+void Network::fit_update(Parameter& parameter) const {
+  const bool keeps = has_momentum_ || parameter.master_point->current.family != Family::discrete;
+  if (!keeps) parameter.update = Tensor();
+  if (!keeps || !parameter.update.empty()) return;
+  parameter.update = Tensor(parameter.master.shape(), parameter.update_point->current);
+  fill(parameter.update, {}, [](std::int64_t) { return 0.0; });
+}
+
+void Network::fit_updates() {
+  for (Parameter* parameter : parameters()) fit_update(*parameter);
 }
 
 void Network::compress_weights() {

@@ -43,6 +43,11 @@ class Network {
   using ParameterTaker = std::function<void(Parameter& parameter)>;
   void backward(std::span<const std::uint8_t> targets, const Pass& pass, const ParameterTaker& take = {});
 
+  /// Gives every parameter whose optimiser has a momentum, or whose master is rounded, an update of zeros where it has
+  /// none, and takes it from all others: plain SGD keeps nothing beside discrete masters. By the plan's current
+  /// formats; call it when these have changed.
+  void fit_updates();
+
   /// Compresses the weights that are states of a discrete space (Tensor::compress). Every function here that writes
   /// them does; call it after rewriting masters.
   void compress_weights();
@@ -66,6 +71,7 @@ class Network {
     return vertex.input < 0 ? input_ : vertices_[static_cast<std::size_t>(vertex.input)].output;
   }
 
+  void fit_update(Parameter& parameter) const;
   Tensor& begin_input(std::int64_t count, std::int64_t values);
   void count_input(const RoundingCounts& counts, const Pass& pass);
 

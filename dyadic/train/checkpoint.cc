@@ -131,6 +131,7 @@ void restore_parts(const SafetensorsFile& file, const std::string& path, Trainer
   plan.set_formats(recipe.formats_of_stage(recipe.stage_at(trainer.progress().epochs)));
   restore_ranges(json::parse(metadata_entry(file, kRangesKey)), plan);
   restore_counts(json::parse(metadata_entry(file, kCountsKey)), plan);
+  trainer.network().fit_updates();  // by the formats of the checkpoint's stage
   for (Parameter* parameter : trainer.network().parameters()) {
     restore_tensor(file, parameter->name + std::string(kMasterSuffix), path, parameter->master_point->current,
                    parameter->master);

@@ -7,7 +7,9 @@
 #include "dyadic/base/aligned.h"
 #include "dyadic/base/error.h"
 #include "dyadic/base/parallel.h"
+#include "dyadic/formats/block.h"
 #include "dyadic/kernels/adam.h"
+#include "dyadic/kernels/blocks.h"
 #include "dyadic/kernels/column_norm.h"
 #include "dyadic/kernels/decode.h"
 #include "dyadic/kernels/elements.h"
@@ -82,6 +84,11 @@ void want_by_gradient(Parameter& parameter, const OptimizerStep& step, std::int6
   AlignedVector<std::byte> codes(static_cast<std::size_t>(n * code_bytes(code_type(to))));
   const RoundingRandom random = {{step.seed, step.step, parameter.update_point->stream()},
                                  static_cast<std::uint64_t>(first)};
+  if (to.has_blocks()) {
+    std::vector<std::int8_t> exponents(static_cast<std::size_t>(block_count(to, n)));
+    counts.update += quantize_blocks(gradient, n, to, codes.data(), exponents.data(), random);
+    return decode_blocks(codes.data(), exponents.data(), to, n, gradient);
+  }
   counts.update += quantize(gradient, n, to, codes.data(), random);
   decode_values(codes.data(), to, 0, n, gradient);
 }

@@ -100,6 +100,7 @@ void Trainer::enter_stage() {
     if (!parameter->update.empty()) rewrite(parameter->update, *parameter->update_point);
     if (!parameter->moment.empty()) rewrite(parameter->moment, *parameter->moment_point);
   }
+  network_.fit_updates();
   network_.compress_weights();
   for (LayerState* state : network_.states()) rewrite(state->values, *state->point);
 }

@@ -144,6 +144,24 @@ TEST(DiscreteRuns, PlainSgdKeepsNoMomentumAndMovesAsWithOneOfZero) {
             states_after({sgd, "train.momentum={start = 1e-300, end = 1e-300}"}));
 }
 
+// What is kept of a weight changes with the formats: an update comes and goes with range initialisation and stages, and
+// a resumed run knows which of it a checkpoint holds.
+TEST(DiscreteRuns, PlainSgdGoesThroughRangesAndStagesToTheSameBitsWhenResumed) {
+  const std::string sgd = "train.optimizer={type = \"sgd\"}";
+  const std::string plain = "train.momentum={start = 0, end = 0}";
+  const std::vector<std::vector<Override>> runs = {
+      {sgd, plain, "formats.d_preactivation=dfx16", "formats.range={init_epochs = 1, update_every = 2}",
+       "formats.weight_update=\"bfp8b32\""},
+      {sgd, plain, "formats.d_preactivation=dfx16", "formats.range={init_epochs = 1, update_every = 2}",
+       "formats.weight_update=\"bfloat16\""},
+      {sgd, plain, "train.stages=[{epochs = 1}, {epochs = 3, weight_master = \"float32\"}]"},
+  };
+  for (const std::vector<Override>& overrides : runs) {
+    const Recipe recipe = small_discrete_run(overrides);
+    EXPECT_EQ(checksum_after(recipe, kDiscreteSteps, 3), checksum_after(recipe, kDiscreteSteps)) << overrides.back();
+  }
+}
+
 TEST(DiscreteRuns, LearnWithMomentsOfAByte) {
   Trainer trainer(
       small_discrete_run({"formats.weight_update=\"bfp8b32:sat:sr\"", "formats.weight_moment=\"bfp8b32:sat:sr\""}),
