@@ -103,7 +103,8 @@ void unpack_exponents(const SafetensorsFile& file, const std::string& name, Tens
                           shape_text(stored->shape) + ", but the exponents of " + tensor.format().name + " of shape " +
                           shape_text(tensor.shape()) + " are stored as I8 of shape " + shape_text(expected));
   }
-  std::memcpy(tensor.exponents().data(), stored->bytes.data(), stored->bytes.size());
+  // Not memcpy: an empty tensor has no memory.
+  std::ranges::copy(std::as_bytes(std::span(stored->bytes)), std::as_writable_bytes(tensor.exponents()).begin());
 }
 
 }  // namespace
