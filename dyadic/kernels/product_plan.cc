@@ -240,10 +240,9 @@ ProductPlan plan_integer_product(const EngineSet& set, std::int64_t m, std::int6
   }
   const Engine* bytes = byte_engine(set, range_a, range_b, choice);
   const int tile_products = (range_a.is_byte() ? 1 : 2) * (range_b.is_byte() ? 1 : 2);
-  if (bytes == set.two_bits && bytes != nullptr) {
-    plan_bytes(plan, *bytes, depth, range_a, range_b);
-  } else if (set.tiles != nullptr && range_a.is_two_bytes() && range_b.is_two_bytes() &&
-             (set.pairs == nullptr || tile_products <= set.tile_products())) {
+  const bool stays_small = bytes != nullptr && bytes == set.two_bits;
+  if (!stays_small && set.tiles != nullptr && range_a.is_two_bytes() && range_b.is_two_bytes() &&
+      (set.pairs == nullptr || tile_products <= set.tile_products())) {
     plan_tiles(plan, depth, range_a, range_b);
   } else if (bytes != nullptr) {
     plan_bytes(plan, *bytes, depth, range_a, range_b);

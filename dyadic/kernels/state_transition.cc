@@ -4,9 +4,19 @@
 #include <cmath>
 
 #include "dyadic/base/math.h"
+#include "dyadic/kernels/philox.h"
 
 namespace dyadic {
 namespace {
+
+constexpr std::int64_t kWords = 1024;  // random ones at a time
+
+/// word < floor(tanh32(x) 2^32). Most words are so far above x 2^32, which tanh is below, that it need not be computed:
+/// the margin is more than the rounding of x and of tanh32 can make.
+bool moves_on(float x, std::uint32_t word) {
+  if (static_cast<double>(word) >= static_cast<double>(x) * (0x1p32 + 0x1p12) + 1.0) return false;
+  return word < static_cast<std::uint64_t>(static_cast<double>(tanh32(x)) * 0x1p32);
+}
 
 template <typename Code>
 std::int64_t move_codes(const StateTransition& transition, std::int64_t first, std::int64_t n, const float* wanted,
@@ -17,7 +27,17 @@ std::int64_t move_codes(const StateTransition& transition, std::int64_t first, s
       static_cast<double>(format.code_multiplier) * static_cast<double>(format.scale), format.step_exponent));
   const auto factor = static_cast<float>(transition.factor);
   std::int64_t nan = 0;
+  std::uint32_t words[kWords];
+  std::int64_t known = 0;       // elements whose words are there
+  std::int64_t first_word = 0;  // of element i at words[first_word + i]
   for (std::int64_t i = 0; i < n; ++i) {
+    if (i == known) {
+      const auto index = static_cast<std::uint64_t>(first + i);
+      const auto skipped = static_cast<std::int64_t>(index % 4);
+      known = std::min(n, i + kWords - skipped);
+      random_blocks(transition.words, index / 4, (skipped + known - i + 3) / 4, words);
+      first_word = skipped - i;
+    }
     const float change = wanted[i];
     if (!(change > 0 || change < 0)) {
       nan += std::isnan(change) ? 1 : 0;
@@ -28,9 +48,7 @@ std::int64_t move_codes(const StateTransition& transition, std::int64_t first, s
     const float size = std::min(std::fabs(change), static_cast<float>(room) * step);
     std::int64_t moves = std::min(room, static_cast<std::int64_t>(size / step));
     const float part = std::max(0.0F, size - static_cast<float>(moves) * step);
-    const auto limit = static_cast<std::uint64_t>(static_cast<double>(tanh32(factor * part / step)) * 0x1p32);
-    const std::uint32_t word = random_bits(transition.words, static_cast<std::uint64_t>(first + i), 32);
-    moves = std::min(room, moves + (word < limit ? 1 : 0));
+    moves = std::min(room, moves + (moves_on(factor * part / step, words[first_word + i]) ? 1 : 0));
     codes[i] = static_cast<Code>(change > 0 ? state + moves : state - moves);
   }
   return nan;
