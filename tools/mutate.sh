@@ -131,7 +131,7 @@ dyadic/kernels/state_transition.cc ;; s/change > 0 ? top - state : state/top/ ;;
 dyadic/kernels/state_transition.cc ;; s/(0x1p32 + 0x1p12) + 1.0/0x1p31/ ;; kernels ;; StateTransition.*
 dyadic/kernels/state_transition.cc ;; s/return word < static_cast/return word > static_cast/ ;; kernels ;; StateTransition.*
 dyadic/kernels/state_transition.cc ;; s/state + moves : state - moves/state + moves : state + moves/ ;; kernels ;; StateTransition.*
-dyadic/kernels/state_transition.cc ;; s/static_cast<std::uint64_t>(first + i)/static_cast<std::uint64_t>(i)/ ;; kernels ;; StateTransition.*
+dyadic/kernels/state_transition.cc ;; s/static_cast<std::uint64_t>(first + i)/static_cast<std::uint64_t>(first \/ 2 + i)/ ;; kernels ;; StateTransition.*
 dyadic/kernels/adam.cc ;; s/(1 - job.beta2) \* (g \* g)/(1 - job.beta2) * g/ ;; kernels ;; Adam.*
 dyadic/kernels/adam.cc ;; s/reread_elements(tensor, format, begin, std::ssize(next), next.data());// ;; kernels ;; Adam.*
 dyadic/kernels/adam.cc ;; s/std::max(moments\[i\], step)/std::max(moments[i], step * 0)/ ;; kernels ;; Adam.*
